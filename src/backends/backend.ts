@@ -103,6 +103,12 @@ export interface BackendHooks {
  * number of calls at a time; only identities that passed validation and suppression.
  */
 export interface Backend {
+  /**
+   * What this backend's receipts carry: our transmission id, or only the provider's id (the default;
+   * then each provider id is kept in `correlations` so that its receipt finds its transmission).
+   */
+  readonly receiptsBy?: 'transmission' | 'external';
+
   /** Opens lines, starts listening. Called once, before the first `send`. */
   start?(hooks: BackendHooks): Promise<void>;
 

@@ -33,7 +33,7 @@ export const backendPolicySchema = z.strictObject({
   /** What becomes of transmissions whose outcome a crash or time-out left unknown. */
   onUnknown: z.enum(['resend', 'hold']).default('resend'),
   /** A claim not renewed for this long belongs to a dead worker. */
-  leaseSeconds: z.number().int().min(1).max(3_600).default(60),
+  leaseSeconds: z.number().int().min(1).max(3_600).default(30),
   /** How long a throttled backend rests when the provider did not say. */
   throttleSeconds: seconds('Rest after a throttling answer without a Retry-After.').default(5),
 });
