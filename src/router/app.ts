@@ -1,3 +1,4 @@
+import type { AppServices } from './app-services.ts';
 import type { IncomingMessage, OutgoingMessage } from './message.ts';
 
 /**
@@ -8,8 +9,8 @@ import type { IncomingMessage, OutgoingMessage } from './message.ts';
  */
 export interface App {
   readonly name: string;
-  /** Called once before the first message. */
-  start?(): void | Promise<void>;
+  /** Called once before the first message; keep the services you need. */
+  start?(services: AppServices): void | Promise<void>;
   /** Return true to stop all processing of the message (it still becomes `R`). */
   filter?(message: IncomingMessage): unknown;
   /** Look and annotate (`message.fields`); the return value is ignored. */
