@@ -29,6 +29,7 @@ export interface IncomingMessageInit {
   receivedAt: Date;
   externalId?: string | undefined;
   fields?: Record<string, unknown>;
+  duplicate?: boolean;
 }
 
 /** An inbound text on its way through the apps. */
@@ -45,6 +46,8 @@ export class IncomingMessage {
   readonly externalId: string | undefined;
   /** What the gateway gave along, and what apps note for one another. */
   readonly fields: Record<string, unknown>;
+  /** From `receive`: it had come before; `id` is that of the first. */
+  readonly duplicate: boolean;
   /** Set when an app's `handle` returned true. */
   handled = false;
   /** What will be sent back, in order. */
@@ -58,6 +61,7 @@ export class IncomingMessage {
     this.receivedAt = init.receivedAt;
     this.externalId = init.externalId;
     this.fields = init.fields ?? {};
+    this.duplicate = init.duplicate ?? false;
   }
 
   /** Answers on the line it came from, after the phases; linked by `in_response_to_id`. */

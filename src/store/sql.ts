@@ -26,14 +26,22 @@ export function sqlFromPrisma(prisma: PrismaRaw): Sql {
 
 /** What a pg `Pool`, `PoolClient` or `Client` offers. */
 export interface PgQueryable {
-  query(text: string, values?: unknown[]): Promise<{ rows: unknown[] }>;
+  query(text: string, values?: unknown[]): Promise<{ rows: unknown[] } | { rows: unknown[] }[]>;
 }
 
 export function sqlFromPg(client: PgQueryable): Sql {
   return {
     async query<Row extends object>(text: string, values: readonly unknown[] = []) {
-      const result = await client.query(text, values as unknown[]);
-      return result.rows as Row[];
+      // Without values the simple protocol is used, which takes several statements in one text.
+      const result = await (values.length === 0
+        ? client.query(text)
+        : client.query(text, values as unknown[]));
+      return (Array.isArray(result) ? result.flatMap((part) => part.rows) : result.rows) as Row[];
     },
   };
+}
+
+/** A transaction that the caller opened, with Prisma or with pg. */
+export function sqlFromCaller(transaction: PrismaRaw | PgQueryable): Sql {
+  return '$queryRawUnsafe' in transaction ? sqlFromPrisma(transaction) : sqlFromPg(transaction);
 }

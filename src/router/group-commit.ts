@@ -1,0 +1,67 @@
+export interface GroupCommitOptions {
+  /** Calls that share a commit at the most. */
+  readonly maxSize?: number;
+  /** Commits under way at once. */
+  readonly concurrency?: number;
+}
+
+interface Waiting<In, Out> {
+  readonly input: In;
+  readonly resolve: (output: Out) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Lets concurrent calls share a commit. A lone call starts at once and waits for nobody; those that
+ * come while `concurrency` commits are under way gather, and go together in the next.
+ *
+ * When a group fails, its calls are tried one by one, so that one that the database refuses does
+ * not take the others with it.
+ */
+export class GroupCommit<In, Out> {
+  readonly #run: (inputs: In[]) => Promise<Out[]>;
+  readonly #maxSize: number;
+  readonly #concurrency: number;
+  #waiting: Waiting<In, Out>[] = [];
+  #running = 0;
+
+  /** @param run commits a group; gives one output per input, in the same order */
+  constructor(run: (inputs: In[]) => Promise<Out[]>, options: GroupCommitOptions = {}) {
+    this.#run = run;
+    this.#maxSize = options.maxSize ?? 500;
+    this.#concurrency = options.concurrency ?? 2;
+  }
+
+  submit(input: In): Promise<Out> {
+    return new Promise<Out>((resolve, reject) => {
+      this.#waiting.push({ input, resolve, reject });
+      this.#next();
+    });
+  }
+
+  #next(): void {
+    while (this.#running < this.#concurrency && this.#waiting.length > 0) {
+      const group = this.#waiting.splice(0, this.#maxSize);
+      this.#running += 1;
+      this.#commit(group).finally(() => {
+        this.#running -= 1;
+        this.#next();
+      });
+    }
+  }
+
+  async #commit(group: Waiting<In, Out>[]): Promise<void> {
+    try {
+      const outputs = await this.#run(group.map((call) => call.input));
+      group.forEach((call, index) => {
+        call.resolve(outputs[index] as Out);
+      });
+    } catch (error) {
+      if (group.length === 1) {
+        group[0]?.reject(error);
+        return;
+      }
+      for (const call of group) await this.#commit([call]);
+    }
+  }
+}

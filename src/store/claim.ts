@@ -1,0 +1,157 @@
+import type { Database } from './database.ts';
+import { SETTLE_MESSAGES } from './message-counts.ts';
+
+/** From one transmission id to another, both included; what jobs carry. */
+export type IdRange = readonly [first: string, last: string];
+
+export interface ClaimRequest {
+  readonly backendId: number;
+  readonly backendName: string;
+  readonly ranges: readonly IdRange[];
+  /** A new id per claim; results are only written where it still stands. */
+  readonly token: string;
+  readonly leaseSeconds: number;
+  readonly onUnknown: 'resend' | 'hold';
+}
+
+export interface ClaimedTransmission {
+  readonly id: string;
+  readonly messageId: string;
+  readonly identity: string;
+  readonly text: string;
+  readonly segments: number;
+  readonly attempt: number;
+  readonly priority: number;
+  readonly validUntil: Date | undefined;
+  readonly inResponseTo: string | undefined;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+export interface Claim {
+  readonly transmissions: ClaimedTransmission[];
+  /** Rows that another worker holds: seconds until the last of their leases ends; 0 when there are none. */
+  readonly heldSeconds: number;
+}
+
+/**
+ * What becomes of each row in the ranges:
+ * take     queued, or errored and due for another try: it becomes P
+ * held     another worker's lease still runs (or it died a moment ago)
+ * unknown  a dead worker's, and the backend holds unknown outcomes: E
+ * expired, suppressed  E without being sent
+ * Rows that are S, D, or E for good are not touched: a transmission that succeeded is never sent again.
+ */
+const CLAIM = `
+WITH due AS (
+  SELECT t.id, t.message_id, t.connection_id, t.status AS was, t.attempts, t.segments, t.text, t.lease_until
+  FROM unnest($1::uuid[], $2::uuid[]) AS r(first, last)
+  JOIN transmissions t ON t.id BETWEEN r.first AND r.last
+  WHERE t.backend_id = $3::int AND (t.status IN ('Q', 'P') OR (t.status = 'E' AND t.retry_at <= now()))
+  ORDER BY t.id
+  FOR NO KEY UPDATE OF t
+), judged AS (
+  SELECT d.*, c.identity, m.text AS message_text, m.priority, m.valid_until, m.fields, m.in_response_to_id,
+    CASE
+      WHEN d.was = 'P' AND d.lease_until > now() THEN 'held'
+      WHEN d.was = 'P' AND $7::boolean THEN 'unknown'
+      WHEN m.valid_until <= now() THEN 'expired'
+      WHEN NOT COALESCE(m.fields ? 'optOutConfirmation', false) AND EXISTS (SELECT FROM suppressions s
+        WHERE s.identity = c.identity AND s.scope IN ('*', $4::text)) THEN 'suppressed'
+      ELSE 'take'
+    END AS verdict
+  FROM due d JOIN messages m ON m.id = d.message_id JOIN connections c ON c.id = d.connection_id
+), taken AS (
+  UPDATE transmissions t SET status = 'P', attempts = t.attempts + 1, updated = now(),
+    claim_token = $5::uuid, lease_until = now() + $6::float8 * interval '1 second'
+  FROM judged j WHERE t.id = j.id AND j.verdict = 'take'
+), refused AS (
+  UPDATE transmissions t SET status = 'E', updated = now(), retry_at = NULL, claim_token = NULL, lease_until = NULL,
+    error_code = CASE j.verdict WHEN 'unknown' THEN 'unknown_outcome' ELSE j.verdict END,
+    error_message = CASE j.verdict
+      WHEN 'unknown' THEN 'A worker died while it was being handed over; held for a person to decide.'
+      WHEN 'expired' THEN 'Its validity period ended before it could be sent.'
+      ELSE 'On the suppression list when it was about to be sent.' END,
+    dead_at = CASE WHEN j.verdict = 'unknown' THEN now() END
+  FROM judged j WHERE t.id = j.id AND j.verdict IN ('unknown', 'expired', 'suppressed')
+), changes AS (
+  SELECT message_id, 0 AS sent, 0 AS delivered,
+    (count(*) FILTER (WHERE verdict <> 'take') - count(*) FILTER (WHERE was = 'E'))::int AS errored
+  FROM judged WHERE verdict <> 'held' GROUP BY message_id
+), settled AS (${SETTLE_MESSAGES} AND (c.errored <> 0 OR m.status = 'Q'))
+SELECT j.id, j.message_id AS "messageId", j.identity, j.text, j.segments, j.attempts + 1 AS attempt, j.priority,
+  j.valid_until AS "validUntil", j.fields, r.external_id AS "inResponseTo", j.verdict,
+  EXTRACT(EPOCH FROM j.lease_until - now())::float8 AS lease,
+  CASE WHEN row_number() OVER (PARTITION BY j.message_id ORDER BY j.id) = 1 THEN j.message_text END AS "messageText"
+FROM judged j LEFT JOIN messages r ON r.id = j.in_response_to_id
+WHERE j.verdict IN ('take', 'held')
+ORDER BY j.id`;
+
+interface ClaimRow {
+  id: string;
+  messageId: string;
+  identity: string;
+  text: string | null;
+  segments: number | null;
+  attempt: number;
+  priority: number;
+  validUntil: Date | null;
+  fields: Record<string, unknown> | null;
+  inResponseTo: string | null;
+  verdict: 'take' | 'held';
+  lease: number | null;
+  messageText: string | null;
+}
+
+/**
+ * Takes the transmissions in the ranges that may be sent now, in one statement and commit: they are
+ * `P` under the claim's token and lease when this returns.
+ */
+export async function claimTransmissions(database: Database, request: ClaimRequest): Promise<Claim> {
+  const rows = await database.query<ClaimRow>(CLAIM, [
+    request.ranges.map((range) => range[0]),
+    request.ranges.map((range) => range[1]),
+    request.backendId,
+    request.backendName,
+    request.token,
+    request.leaseSeconds,
+    request.onUnknown === 'hold',
+  ]);
+  // A message's text travels once, with its first row here.
+  const texts = new Map<string, string>();
+  const transmissions: ClaimedTransmission[] = [];
+  let heldSeconds = 0;
+  for (const row of rows) {
+    if (row.messageText !== null) texts.set(row.messageId, row.messageText);
+    if (row.verdict === 'held') {
+      heldSeconds = Math.max(heldSeconds, row.lease ?? 0, 0.1);
+      continue;
+    }
+    transmissions.push({
+      id: row.id,
+      messageId: row.messageId,
+      identity: row.identity,
+      text: row.text ?? texts.get(row.messageId) ?? '',
+      segments: row.segments ?? 1,
+      attempt: row.attempt,
+      priority: row.priority,
+      validUntil: row.validUntil ?? undefined,
+      inResponseTo: row.inResponseTo ?? undefined,
+      fields: row.fields ?? {},
+    });
+  }
+  return { transmissions, heldSeconds };
+}
+
+/** Prolongs the leases of claims that are still at work. */
+export async function renewLeases(
+  database: Database,
+  claims: readonly { token: string; ids: readonly string[] }[],
+  leaseSeconds: number,
+): Promise<void> {
+  await database.query(
+    `UPDATE transmissions t SET lease_until = now() + $3::float8 * interval '1 second'
+     FROM unnest($1::uuid[], $2::uuid[]) AS c(token, id)
+     WHERE t.id = c.id AND t.claim_token = c.token AND t.status = 'P'`,
+    [claims.flatMap((c) => c.ids.map(() => c.token)), claims.flatMap((c) => c.ids), leaseSeconds],
+  );
+}

@@ -1,0 +1,115 @@
+import pg from 'pg';
+import { describeConnectionError } from './connection-errors.ts';
+import { type Sql, sqlFromPg } from './sql.ts';
+
+/** PostgreSQL's words for "you were the victim, try again". */
+const RETRYABLE = new Set(['40001', '40P01']);
+const MAX_TRIES = 5;
+
+export interface DatabaseOptions {
+  url: string;
+  /** Connections at the most; default 10. */
+  maxConnections?: number;
+  /** Milliseconds to wait for a connection; default 10,000. */
+  connectTimeoutMs?: number;
+  /** Milliseconds a statement may take before the connection is given up as dead; default 60,000. */
+  queryTimeoutMs?: number;
+  /** Shown in pg_stat_activity. */
+  applicationName?: string;
+}
+
+/**
+ * Our own connections to PostgreSQL. Prisma runs over the same pool (see prisma.ts); the hot
+ * statements go to it directly.
+ */
+export class Database implements Sql {
+  readonly url: string;
+  readonly pool: pg.Pool;
+  readonly #sql: Sql;
+
+  constructor(options: DatabaseOptions) {
+    this.url = options.url;
+    this.pool = new pg.Pool({
+      connectionString: options.url,
+      max: options.maxConnections ?? 10,
+      connectionTimeoutMillis: options.connectTimeoutMs ?? 10_000,
+      query_timeout: options.queryTimeoutMs ?? 60_000,
+      application_name: options.applicationName ?? 'textyard',
+      keepAlive: true,
+      keepAliveInitialDelayMillis: 10_000,
+      idleTimeoutMillis: 30_000,
+    });
+    // An idle connection that breaks is replaced at the next use; without a listener it would end the process.
+    this.pool.on('error', () => {});
+    this.#sql = sqlFromPg(this.pool);
+  }
+
+  /** Connects once, so that a wrong URL is told at the start. @throws TextyardError that says what to do */
+  async check(): Promise<void> {
+    try {
+      await this.query('SELECT 1');
+    } catch (error) {
+      throw describeConnectionError(error, this.url);
+    }
+  }
+
+  /** Runs one statement in a transaction of its own; tried again if it loses a deadlock. */
+  query<Row extends object = Record<string, unknown>>(
+    text: string,
+    values: readonly unknown[] = [],
+  ): Promise<Row[]> {
+    return retrying(() => this.#sql.query<Row>(text, values));
+  }
+
+  /**
+   * Runs `work` in one transaction. It may run more than once (deadlock, serialization failure),
+   * so it must not have effects outside the database, unless `retry` is false.
+   */
+  transaction<T>(work: (sql: Sql) => Promise<T>, options: { retry?: boolean } = {}): Promise<T> {
+    const attempt = async () => {
+      const client = await this.pool.connect();
+      let broken: Error | undefined;
+      try {
+        await client.query('BEGIN');
+        const result = await work(sqlFromPg(client));
+        await client.query('COMMIT');
+        return result;
+      } catch (error) {
+        await client.query('ROLLBACK').catch((rollbackError: Error) => {
+          broken = rollbackError;
+        });
+        throw error;
+      } finally {
+        client.release(broken);
+      }
+    };
+    return options.retry === false ? attempt() : retrying(attempt);
+  }
+
+  async close(): Promise<void> {
+    await this.pool.end();
+  }
+}
+
+async function retrying<T>(attempt: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await attempt();
+    } catch (error) {
+      const code = (error as { code?: string }).code ?? '';
+      if (!RETRYABLE.has(code) || tries >= MAX_TRIES) throw error;
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 20 * tries));
+    }
+  }
+}
+
+/**
+ * Whether the database was away, or could not work for a while, rather than refusing the statement:
+ * no SQLSTATE at all (the connection broke), or class 08 connection, 53 resources (disk full, too
+ * many connections), 57P shutdown and restart, 25006 a standby that is not promoted yet.
+ */
+export function isOutage(error: unknown): boolean {
+  const code = (error as { code?: unknown }).code;
+  if (typeof code !== 'string' || !/^[0-9A-Z]{5}$/.test(code)) return true;
+  return /^(08|53|57P|25006|58)/.test(code);
+}
