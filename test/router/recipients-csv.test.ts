@@ -351,6 +351,19 @@ describe('large files', () => {
     expect(state.made).toBeLessThan(30_000);
   });
 
+  test('a file that is refused at its header is closed too', async () => {
+    const state = { closed: false };
+    async function* endless() {
+      try {
+        for (;;) yield 'x'.repeat(10_000);
+      } finally {
+        state.closed = true;
+      }
+    }
+    expect((await read(endless())).error).toMatch(/^line 1: is longer than/);
+    expect(state.closed).toBe(true);
+  });
+
   test('a source that breaks is not taken for its end', async () => {
     async function* breaking() {
       yield 'phone\n1\n';
