@@ -8,7 +8,7 @@ const CHANNEL = 'textyard_wake';
  * Only a hint: workers poll as well.
  */
 export async function notifyWake(sql: Sql, queue: string): Promise<void> {
-  await sql.query('SELECT pg_notify($1::text, $2::text)', [CHANNEL, queue]);
+  await sql.query('SELECT 1 FROM pg_notify($1::text, $2::text)', [CHANNEL, queue]);
 }
 
 export interface WakeListener {
