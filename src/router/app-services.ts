@@ -21,8 +21,8 @@ export interface SuppressionList {
 /** What phones sent before. It reads the stored messages, so that every worker sees the same past. */
 export interface InboundHistory {
   /**
-   * How many texts identical to `text` came from this connection during the last `sinceSeconds`,
-   * not counting `beforeMessageId` and later ones: the answer for a message is then the same on
+   * How many texts identical to `text`, but for case and surrounding space, came from this
+   * connection during the last `sinceSeconds`, not counting `beforeMessageId` and later ones: the answer for a message is then the same on
    * every worker, and at a second try.
    */
   countIdentical(

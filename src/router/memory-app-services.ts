@@ -52,7 +52,7 @@ export class MemoryInboundHistory implements InboundHistory {
     return this.#messages.filter(
       (message) =>
         message.id < beforeMessageId &&
-        message.rawText === text &&
+        fold(message.rawText) === fold(text) &&
         message.connection.backend === connection.backend &&
         message.connection.identity === connection.identity &&
         message.receivedAt.getTime() >= since,
@@ -72,6 +72,10 @@ export function memoryAppServices(now?: () => Date): AppServices & {
     history: new MemoryInboundHistory(now),
     log: silentLog,
   };
+}
+
+function fold(text: string): string {
+  return text.trim().toLowerCase();
 }
 
 function key(identity: string, scope: string): string {

@@ -23,6 +23,12 @@ describe('loop guard', () => {
     });
   });
 
+  test('case and surrounding space make no other text', async () => {
+    const phone = await testPhone([loopGuard({ limit: 1 }), echo()]);
+    await phone.send('hi');
+    expect((await phone.send(' HI\n')).outcome).toBe('filtered');
+  });
+
   test('another text from the same phone is answered', async () => {
     const phone = await testPhone([loopGuard({ limit: 1 }), echo()]);
     await phone.send('hi');
