@@ -40,3 +40,14 @@ export const backendPolicySchema = z.strictObject({
 
 export type BackendPolicy = z.output<typeof backendPolicySchema>;
 export type BackendPolicyInput = z.input<typeof backendPolicySchema>;
+
+/**
+ * Transmissions per batch: `batchSize`, but no more than a second's worth of a limited backend, or a
+ * reply would wait for the batches before it however urgent it is.
+ */
+export function batchSizeOf(policy: BackendPolicy): number {
+  const { batchSize, segmentsPerSecond } = policy;
+  return segmentsPerSecond === undefined
+    ? batchSize
+    : Math.max(1, Math.min(batchSize, Math.ceil(segmentsPerSecond)));
+}

@@ -2,8 +2,8 @@ import { type FetchedJob, HEARTBEAT_SECONDS, type JobQueue } from './queue.ts';
 
 export interface ConsumerOptions<Data extends object> {
   readonly queue: string;
-  /** Jobs taken by one fetch. */
-  readonly fetchSize: number;
+  /** How many jobs the next fetch takes. */
+  readonly fetchSize: () => number;
   /** Fetches being worked on at once. */
   readonly concurrency: number;
   /** Milliseconds between looks when nothing wakes us. */
@@ -94,7 +94,7 @@ export class Consumer<Data extends object> {
         continue;
       }
       try {
-        const jobs = await this.#jobs.fetch<Data>(this.#options.queue, this.#options.fetchSize);
+        const jobs = await this.#jobs.fetch<Data>(this.#options.queue, this.#options.fetchSize());
         backoffMs = 0;
         if (jobs.length > 0) this.#work(jobs);
         else await this.#wait(this.#options.pollMs);

@@ -1,3 +1,4 @@
+import { batchSizeOf } from '../backends/policy.ts';
 import { type JobQueue, outboundQueue } from '../jobs/queue.ts';
 import {
   findByIdempotencyKey,
@@ -73,7 +74,7 @@ export async function writeBulk(sql: Sql, jobs: JobQueue, bulk: BulkSend): Promi
       ...recipientColumns(recipients),
       ignoreSuppressions: bulk.ignoreSuppressions,
     });
-    const cut = batchJobs(run.at, recipients.length, backend.policy.batchSize, message.priority);
+    const cut = batchJobs(run.at, recipients.length, batchSizeOf(backend.policy), message.priority);
     await jobs.enqueueOutbound(sql, backend.name, cut, message.sendAt);
     transmissions += result.inserted;
     suppressedCount += result.suppressed;

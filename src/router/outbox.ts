@@ -1,3 +1,4 @@
+import { batchSizeOf } from '../backends/policy.ts';
 import type { JobQueue, OutboundJob } from '../jobs/queue.ts';
 import { outboundQueue } from '../jobs/queue.ts';
 import type { IdRange } from '../store/claim.ts';
@@ -111,7 +112,7 @@ export class Outbox {
         const touched = new Set(lot.messageIds);
         uncertain.push(...written.filter((draft) => touched.has(draft.message.id)));
       }
-      const jobs = batchJobs(run.at, lot.recipients.length, lot.backend.policy.batchSize, lot.priority);
+      const jobs = batchJobs(run.at, lot.recipients.length, batchSizeOf(lot.backend.policy), lot.priority);
       await this.#jobs.enqueueOutbound(sql, lot.backend.name, jobs, lot.sendAt);
     }
     return this.#report(sql, drafts, ids, uncertain);

@@ -1,5 +1,5 @@
 import type { Backend, OutboundTransmission, SendResult } from '../backends/backend.ts';
-import type { BackendPolicy } from '../backends/policy.ts';
+import { type BackendPolicy, batchSizeOf } from '../backends/policy.ts';
 import type { FetchedJob, JobQueue, OutboundJob } from '../jobs/queue.ts';
 import type { AppLog } from '../router/app-services.ts';
 import { type ClaimedTransmission, claimTransmissions } from '../store/claim.ts';
@@ -34,6 +34,9 @@ export interface OutboundDependencies {
 /** How long jobs that were fetched but not begun are put off when the backend pauses, in seconds. */
 const PUT_OFF_SECONDS = 1;
 
+/** Jobs that one fetch takes at the most. */
+const MOST_JOBS = 50;
+
 /** A piece of work for one call of a backend: one or more jobs, up to the batch size. */
 type Unit = FetchedJob<OutboundJob>[];
 
@@ -45,16 +48,31 @@ export class OutboundHandler {
   readonly #target: WorkingBackend;
   readonly #deps: OutboundDependencies;
   readonly #calls: Semaphore;
+  /** Transmissions that the latest jobs carried, on average. */
+  #jobSize: number;
 
   constructor(target: WorkingBackend, deps: OutboundDependencies) {
     this.#target = target;
     this.#deps = deps;
     this.#calls = new Semaphore(target.policy.concurrency);
+    this.#jobSize = batchSizeOf(target.policy);
+  }
+
+  /**
+   * Jobs that the next fetch should take: as many small ones as make a batch, one of a full one.
+   * What is fetched cannot be overtaken by a reply any more, so never more than that.
+   */
+  fetchSize(): number {
+    const wanted = Math.ceil(batchSizeOf(this.#target.policy) / Math.max(1, this.#jobSize));
+    return Math.min(wanted, MOST_JOBS);
   }
 
   /** Works on jobs; when it returns, every transmission of theirs is written, or queued again. */
   async handle(jobs: FetchedJob<OutboundJob>[], stop: AbortSignal): Promise<undefined> {
-    const units = intoUnits(jobs, this.#target.policy.batchSize);
+    for (const job of jobs) this.#jobSize += (job.data.count - this.#jobSize) / 4;
+    // A fetch takes the most urgent jobs, but gives them in any order.
+    jobs.sort((a, b) => b.data.priority - a.data.priority || (a.id < b.id ? -1 : 1));
+    const units = intoUnits(jobs, batchSizeOf(this.#target.policy));
     const settled = await Promise.allSettled(
       units.map((unit) => this.#calls.run(() => this.#work(unit, stop))),
     );
@@ -218,7 +236,7 @@ class Call {
     this.#gathered.push({
       outcome,
       backendName: this.#target.name,
-      batchSize: this.#target.policy.batchSize,
+      batchSize: batchSizeOf(this.#target.policy),
       priority: transmission.priority,
     });
     // What is reported in one go is written in one go; the recorder bounds how long it may take.

@@ -46,8 +46,8 @@ export interface WorkerOptions {
   readonly incomingClass?: (new (init: IncomingMessageInit) => IncomingMessage) | undefined;
 }
 
-/** Jobs that one fetch takes: small ones are put together into batches. */
-const FETCH_JOBS = 20;
+/** Inbound jobs that one fetch takes. */
+const INBOUND_FETCH = 10;
 /** A worker not seen for this long does not count any more when limits are shared out; seconds. */
 const WORKER_SEEN_SECONDS = 15;
 /** A parked receipt is looked up every second for this long, then once a minute; seconds. */
@@ -178,9 +178,9 @@ export class Worker {
     });
     const consumer = new Consumer<OutboundJob>(jobs, {
       queue: outboundQueue(target.name),
-      fetchSize: FETCH_JOBS,
-      // One fetch at work and one claimed ahead keep the calls busy.
-      concurrency: Math.min(2, concurrency + 1),
+      fetchSize: () => handler.fetchSize(),
+      // One more than there are calls, so that the next batch is at hand when a call ends.
+      concurrency: concurrency + 1,
       pollMs: this.#options.pollSeconds * 1000,
       handle: (fetched, signal) => handler.handle(fetched, signal),
       onError: (error, doing) => onError(error, `${target.name}: ${doing}`),
@@ -229,7 +229,7 @@ export class Worker {
     const handler = new InboundHandler({ database, jobs, router, apps, log, incomingClass });
     return new Consumer<InboundJob>(jobs, {
       queue: INBOUND_QUEUE,
-      fetchSize: 10,
+      fetchSize: () => INBOUND_FETCH,
       concurrency: 2,
       pollMs: pollSeconds * 1000,
       handle: (fetched) => handler.handle(fetched),
