@@ -1,5 +1,9 @@
 import type { z } from 'zod';
 import type { Backend } from './backend.ts';
+import { createHttpBackend } from './http/http.ts';
+import { createKannelBackend, kannelSettingsSchema } from './http/kannel.ts';
+import { httpSettingsSchema } from './http/settings.ts';
+import { createVumiBackend, vumiSettingsSchema } from './http/vumi.ts';
 import { simulatorSettingsSchema } from './simulator/settings.ts';
 import { Simulator } from './simulator/simulator.ts';
 
@@ -23,6 +27,21 @@ export const backendTypes = {
     description: 'A simulated operator; nothing leaves this process.',
     schema: simulatorSettingsSchema,
     create: (settings) => new Simulator(settings),
+  }),
+  http: backendType({
+    description: 'Any gateway that takes texts over HTTP, described by templates.',
+    schema: httpSettingsSchema,
+    create: (settings) => createHttpBackend(settings),
+  }),
+  kannel: backendType({
+    description: "Kannel's sendsms interface, and what imitates it.",
+    schema: kannelSettingsSchema,
+    create: (settings) => createKannelBackend(settings),
+  }),
+  vumi: backendType({
+    description: 'A Junebug channel or the HTTP API of Vumi.',
+    schema: vumiSettingsSchema,
+    create: (settings) => createVumiBackend(settings),
   }),
 } as const;
 

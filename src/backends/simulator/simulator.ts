@@ -23,6 +23,7 @@ interface Answer {
  */
 export class Simulator implements Backend {
   readonly settings: SimulatorSettings;
+  readonly receiptsBy: 'transmission' | 'external';
   readonly ledger: Ledger;
   readonly #chance: Chance;
   readonly #fateOf: (identity: string, attempt: number) => Fate;
@@ -39,6 +40,7 @@ export class Simulator implements Backend {
   /** @throws ZodError when a setting is wrong */
   constructor(settings: SimulatorSettingsInput = {}) {
     this.settings = simulatorSettingsSchema.parse(settings);
+    this.receiptsBy = this.settings.receipts.by;
     this.ledger = new Ledger(this.settings.ledger);
     this.#chance = seededChance(this.settings.seed);
     this.#fateOf = fateTeller(this.settings, this.#chance);
