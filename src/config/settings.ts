@@ -46,8 +46,6 @@ export const settingsSchema = z.strictObject({
       shutdownSeconds: z.number().min(0).max(3_600).default(20),
       /** Longest wait before new work is noticed when no wake-up came; pg-boss goes no lower than 0.5. */
       pollSeconds: z.number().min(0.5).max(3_600).default(1),
-      /** How often a running job says that its worker lives; pg-boss goes no lower than 10. */
-      heartbeatSeconds: z.number().min(10).max(3_600).default(10),
       /** LISTEN for a wake-up at new work. It needs a session: off behind PgBouncer in transaction mode. */
       notify: z.boolean().default(true),
     })

@@ -1,10 +1,9 @@
 import type { InboundReceipt } from '../backends/backend.ts';
 import { TextyardError } from '../errors.ts';
-import { INBOUND_QUEUE, type JobQueue } from '../jobs/queue.ts';
+import type { JobQueue } from '../jobs/queue.ts';
 import { segmentsOf } from '../sms/segments.ts';
 import { lookupConnections } from '../store/connections.ts';
 import type { Database } from '../store/database.ts';
-import { findInbound, insertInbound, type NewInbound } from '../store/inbound.ts';
 import {
   matchParkedReceipts,
   type NewReceipt,
@@ -17,9 +16,10 @@ import type { App } from './app.ts';
 import type { AppLog } from './app-services.ts';
 import { bulkQueues, writeBulk } from './bulk-send.ts';
 import { GroupCommit } from './group-commit.ts';
+import { Inbox, type ReceiveOptions } from './inbox.ts';
 import {
   type ConnectionRef,
-  IncomingMessage,
+  type IncomingMessage,
   type IncomingMessageInit,
   OutgoingMessage,
   type OutgoingMessageInit,
@@ -31,7 +31,6 @@ import {
   findBackend,
   isOneRecipient,
   normalizeIdentity,
-  normalizeSender,
   type Recipient,
   type RecipientProblem,
   type Recipients,
@@ -53,18 +52,8 @@ export interface RouterDependencies {
   readonly outgoingClass?: new (init: OutgoingMessageInit) => OutgoingMessage;
 }
 
-export interface ReceiveOptions {
-  /** The provider's id: the same one twice on one backend is one message. */
-  externalId?: string;
-  receivedAt?: Date;
-  /** Kept with the message, and handed to the apps. */
-  fields?: Record<string, unknown>;
-}
-
 /** Recipients up to this many share a commit with other sends; more go in a transaction of their own. */
 const GROUP_LIMIT = 500;
-/** Inbound messages that one job carries at the most: enough to share its cost, few enough to spread. */
-const INBOUND_JOB_SIZE = 50;
 /** How far back a just parked receipt is looked up again. */
 const PARKED_RECHECK_SECONDS = 60;
 
@@ -76,14 +65,14 @@ export class Router {
   readonly #deps: RouterDependencies;
   readonly #outbox: Outbox;
   readonly #sends: GroupCommit<OutboundDraft, WrittenDraft>;
-  readonly #receives: GroupCommit<NewInbound, { id: string; duplicate: boolean }>;
+  readonly #inbox: Inbox;
   readonly #receipts: GroupCommit<NewReceipt[], undefined>;
 
   constructor(deps: RouterDependencies) {
     this.#deps = deps;
     this.#outbox = new Outbox(deps.jobs);
     this.#sends = new GroupCommit((drafts) => this.#commitSends(drafts));
-    this.#receives = new GroupCommit((rows) => this.#commitReceives(rows));
+    this.#inbox = new Inbox(deps);
     this.#receipts = new GroupCommit((groups) => this.#commitReceipts(groups));
   }
 
@@ -96,41 +85,12 @@ export class Router {
    *
    * @throws TextyardError for an unknown backend, an empty identity, or a text PostgreSQL cannot store
    */
-  async receive(
+  receive(
     text: string,
     connection: Pick<ConnectionRef, 'backend' | 'identity'>,
     options: ReceiveOptions = {},
   ): Promise<IncomingMessage> {
-    const backend = findBackend(this.#deps.backends, connection?.backend);
-    if (typeof text !== 'string' || text.includes('\0')) {
-      throw new TextyardError('invalid', 'text: expected a string without NUL characters', { field: 'text' });
-    }
-    if (typeof connection.identity !== 'string' || connection.identity.trim() === '') {
-      throw new TextyardError('invalid', 'identity: is empty; give the sender’s number', {
-        field: 'identity',
-      });
-    }
-    const identity = normalizeSender(connection.identity, backend.policy);
-    const { externalId, receivedAt, fields } = options;
-    const stored = await this.#receives.submit({
-      id: uuid7(),
-      backendId: backend.id,
-      identity,
-      text,
-      externalId,
-      receivedAt,
-      fields,
-    });
-    const Incoming = this.#deps.incomingClass ?? IncomingMessage;
-    return new Incoming({
-      id: stored.id,
-      text,
-      connection: { backend: backend.name, identity },
-      receivedAt: receivedAt ?? new Date(),
-      externalId,
-      fields: fields ?? {},
-      duplicate: stored.duplicate,
-    });
+    return this.#inbox.receive(text, connection, options);
   }
 
   /**
@@ -149,7 +109,10 @@ export class Router {
       });
     }
     const list = isOneRecipient(recipients) ? [recipients] : recipients;
-    const outgoing = await this.runOutgoingPhase(text, Array.isArray(list) ? list : [], options);
+    // Only a reply may carry the mark that lets the confirmation of an opt-out through.
+    const { optOutConfirmation: _, ...fields } = options.fields ?? {};
+    const connections = Array.isArray(list) ? list : [];
+    const outgoing = await this.runOutgoingPhase(text, connections, { ...options, fields });
     if (!outgoing) return cancelledReport(text);
     const isSmall = Array.isArray(list) && list.length <= GROUP_LIMIT;
     return isSmall ? this.#sendList(outgoing, list, options) : this.#sendBulk(outgoing, list, options);
@@ -298,36 +261,6 @@ export class Router {
     const written = await this.#deps.database.transaction((sql) => this.#outbox.write(sql, drafts));
     this.#outbox.wake(drafts);
     return written;
-  }
-
-  async #commitReceives(rows: NewInbound[]): Promise<{ id: string; duplicate: boolean }[]> {
-    const { database, jobs } = this.#deps;
-    const known = new Map<string, string>();
-    const ids = await database.transaction(async (sql) => {
-      const written = await insertInbound(sql, rows);
-      const queued = rows.filter((row) => written.has(row.id)).map((row) => row.id);
-      const cut = [];
-      for (let at = 0; at < queued.length; at += INBOUND_JOB_SIZE) {
-        cut.push({ ids: queued.slice(at, at + INBOUND_JOB_SIZE) });
-      }
-      if (cut.length > 0) await jobs.enqueueInbound(sql, cut);
-      if (written.size < rows.length) {
-        const keys = rows.flatMap((row) =>
-          written.has(row.id) || row.externalId === undefined
-            ? []
-            : [{ backendId: row.backendId, externalId: row.externalId }],
-        );
-        for (const row of await findInbound(sql, keys))
-          known.set(`${row.backendId} ${row.externalId}`, row.id);
-      }
-      return written;
-    });
-    if (ids.size > 0) jobs.wake(INBOUND_QUEUE);
-    return rows.map((row) =>
-      ids.has(row.id)
-        ? { id: row.id, duplicate: false }
-        : { id: known.get(`${row.backendId} ${row.externalId}`) ?? row.id, duplicate: true },
-    );
   }
 
   async #commitReceipts(groups: NewReceipt[][]): Promise<undefined[]> {

@@ -109,13 +109,17 @@ export interface InboundOutcome {
   readonly id: string;
   readonly status: 'R' | 'E';
   readonly error?: string | undefined;
+  /** Added to the message's fields, such as why it was filtered. */
+  readonly fields?: Readonly<Record<string, unknown>> | undefined;
 }
 
 const FINISH = `
 WITH done AS (
   UPDATE messages m SET status = o.status, error = o.error, updated = now(),
+    fields = CASE WHEN o.fields IS NULL THEN m.fields ELSE COALESCE(m.fields, '{}') || o.fields END,
     errored_count = CASE WHEN o.status = 'E' THEN 1 ELSE 0 END
-  FROM (SELECT * FROM unnest($1::uuid[], $2::status[], $3::text[]) AS o(id, status, error) ORDER BY id) o
+  FROM (SELECT * FROM unnest($1::uuid[], $2::status[], $3::text[], $4::jsonb[])
+    AS o(id, status, error, fields) ORDER BY id) o
   WHERE m.id = o.id AND m.status = 'Q'
   RETURNING m.id, o.status, o.error
 ), passed AS (
@@ -133,6 +137,7 @@ export async function finishInbound(sql: Sql, outcomes: readonly InboundOutcome[
     outcomes.map((o) => o.id),
     outcomes.map((o) => o.status),
     outcomes.map((o) => o.error ?? null),
+    outcomes.map((o) => (o.fields ? JSON.stringify(o.fields) : null)),
   ]);
   return new Set(rows.map((row) => row.id));
 }

@@ -119,7 +119,9 @@ export class InboundHandler {
       const error = `${result.app}.${result.phase}: ${result.error.message}`.slice(0, 1000);
       return { outcome: { id: row.id, status: 'E', error }, drafts: [] };
     }
-    return { outcome: { id: row.id, status: 'R' }, drafts: await this.#replies(message) };
+    const { filtered } = message.fields;
+    const fields = result === 'filtered' && filtered !== undefined ? { filtered } : undefined;
+    return { outcome: { id: row.id, status: 'R', fields }, drafts: await this.#replies(message) };
   }
 
   async #replies(message: IncomingMessage): Promise<OutboundDraft[]> {

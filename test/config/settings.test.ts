@@ -41,7 +41,6 @@ describe('what is right', () => {
       inbound: true,
       shutdownSeconds: 20,
       pollSeconds: 1,
-      heartbeatSeconds: 10,
       backends: undefined,
     });
     expect(settings.log).toEqual({ level: 'info', texts: false });
@@ -269,10 +268,10 @@ describe('what is wrong', () => {
     },
     {
       what: 'a polling pace below what pg-boss can do',
-      config: { worker: { pollSeconds: 0.1, heartbeatSeconds: 5 } },
+      config: { worker: { pollSeconds: 0.1, shutdownSeconds: -1 } },
       says: [
+        'textyard.config.ts: worker.shutdownSeconds: must be at least 0, not -1',
         'textyard.config.ts: worker.pollSeconds: must be at least 0.5, not 0.1',
-        'textyard.config.ts: worker.heartbeatSeconds: must be at least 10, not 5',
       ],
     },
     {
