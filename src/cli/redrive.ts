@@ -1,0 +1,100 @@
+import { INBOUND_QUEUE, type OutboundJob, outboundQueue } from '../jobs/queue.ts';
+import type { Textyard } from '../main.ts';
+import {
+  type DeadFilter,
+  type RevivedTransmission,
+  reviveInbound,
+  reviveTransmissions,
+} from '../store/dead-letters.ts';
+
+/** Transmissions put back by one transaction. */
+const PAGE = 5_000;
+/** Inbound messages per job, as the router cuts them. */
+const INBOUND_JOB_SIZE = 50;
+/** Dead jobs looked at; more than that are found by running the command again. */
+export const MOST_JOBS = 10_000;
+
+export interface Redriven {
+  transmissions: number;
+  inbound: number;
+  jobs: number;
+}
+
+/**
+ * Puts what was given up on back to work, page by page: each page with its jobs in one commit. What
+ * is given up on again meanwhile is not taken twice.
+ *
+ * @param onProgress told how many are back
+ */
+export async function redrive(
+  yard: Textyard,
+  filter: DeadFilter,
+  onProgress: (done: number) => void,
+): Promise<Redriven> {
+  const redriven: Redriven = { transmissions: 0, inbound: 0, jobs: 0 };
+  const took = () => onProgress(redriven.transmissions + redriven.inbound + redriven.jobs);
+  for (;;) {
+    const page = await yard.database.transaction(async (sql) => {
+      const revived = await reviveTransmissions(sql, filter, PAGE);
+      for (const [backend, jobs] of jobsOf(yard, revived))
+        await yard.jobs.enqueueOutbound(sql, backend, jobs);
+      return revived;
+    });
+    redriven.transmissions += page.length;
+    for (const backend of new Set(page.map((one) => one.backend))) yard.jobs.wake(outboundQueue(backend));
+    took();
+    if (page.length < PAGE) break;
+  }
+  // An error code is what a transmission ended with; inbound messages and jobs have none.
+  if (filter.code !== undefined) return redriven;
+  for (;;) {
+    const page = await yard.database.transaction(async (sql) => {
+      const ids = await reviveInbound(sql, filter, PAGE);
+      const jobs = [];
+      for (let at = 0; at < ids.length; at += INBOUND_JOB_SIZE)
+        jobs.push({ ids: ids.slice(at, at + INBOUND_JOB_SIZE) });
+      if (jobs.length > 0) await yard.jobs.enqueueInbound(sql, jobs);
+      return ids;
+    });
+    redriven.inbound += page.length;
+    if (page.length > 0) yard.jobs.wake(INBOUND_QUEUE);
+    took();
+    if (page.length < PAGE) break;
+  }
+  redriven.jobs = await redriveJobs(yard, filter);
+  took();
+  return redriven;
+}
+
+/** Cuts revived transmissions into batches by backend and priority. */
+function jobsOf(yard: Textyard, revived: readonly RevivedTransmission[]): Map<string, OutboundJob[]> {
+  const jobs = new Map<string, OutboundJob[]>();
+  const groups = Map.groupBy(revived, (one) => `${one.backend} ${one.priority}`);
+  for (const group of groups.values()) {
+    const [first] = group;
+    if (!first) continue;
+    const { backend, priority } = first;
+    const size = yard.router.backends.get(backend)?.policy.batchSize ?? 200;
+    const cut = jobs.get(backend) ?? [];
+    jobs.set(backend, cut);
+    for (let at = 0; at < group.length; at += size) {
+      const part = group.slice(at, at + size);
+      cut.push({ ranges: part.map(({ id }) => [id, id]), count: part.length, priority });
+    }
+  }
+  return jobs;
+}
+
+/** Jobs of the filter's backend, or with its ids, go back to their queues. */
+async function redriveJobs(yard: Textyard, filter: DeadFilter): Promise<number> {
+  const dead = await yard.jobs.deadJobs(MOST_JOBS);
+  const wanted = dead.filter(
+    (job) =>
+      (filter.backend === undefined || job.queue === outboundQueue(filter.backend)) &&
+      (filter.ids === undefined || filter.ids.includes(job.id)),
+  );
+  if (wanted.length === 0) return 0;
+  const moved = await yard.jobs.redriveJobs(wanted.map((job) => job.id));
+  for (const queue of new Set(wanted.map((job) => job.queue))) yard.jobs.wake(queue);
+  return moved;
+}
