@@ -194,7 +194,13 @@ CREATE INDEX "transmissions_dead_at_idx" ON "transmissions"("dead_at") WHERE (de
 CREATE UNIQUE INDEX "transmissions_message_id_connection_id_key" ON "transmissions"("message_id", "connection_id");
 
 -- CreateIndex
-CREATE INDEX "receipts_received_idx" ON "receipts"("received") WHERE (transmission_id IS NULL);
+CREATE INDEX "receipts_parked_idx" ON "receipts"("received") WHERE (transmission_id IS NULL);
+
+-- CreateIndex
+CREATE INDEX "receipts_received_idx" ON "receipts" USING BRIN ("received");
+
+-- CreateIndex
+CREATE INDEX "correlations_created_idx" ON "correlations" USING BRIN ("created");
 
 -- CreateIndex
 CREATE INDEX "assignment_messages_status_assignment_id_idx" ON "assignment_messages_status"("assignment_id");
@@ -216,9 +222,6 @@ ALTER TABLE "transmissions" ADD CONSTRAINT "transmissions_message_id_fkey" FOREI
 
 -- AddForeignKey
 ALTER TABLE "transmissions" ADD CONSTRAINT "transmissions_connection_id_fkey" FOREIGN KEY ("connection_id") REFERENCES "connections"("id") ON DELETE RESTRICT ON UPDATE CASCADE;
-
--- AddForeignKey
-ALTER TABLE "transmissions" ADD CONSTRAINT "transmissions_backend_id_fkey" FOREIGN KEY ("backend_id") REFERENCES "backends"("id") ON DELETE RESTRICT ON UPDATE CASCADE;
 
 -- Rows of these two are updated several times in their first minutes. Free space in the page lets
 -- PostgreSQL do that without touching the indexes (HOT), and vacuum comes before bloat does.
