@@ -39,8 +39,17 @@ async function load(): Promise<EngineModule> {
   Object.assign(globalThis, {
     PRISMA_WASM_PANIC_REGISTRY: { set_message: (text: string) => panics.push(text) },
   });
+  // The engine's lock has a deadline of 10 s that it forgets to take back: it must not hold the process.
+  const imports = Object.fromEntries(
+    Object.entries(module).map(([name, value]) => [
+      name,
+      name.startsWith('__wbg_setTimeout')
+        ? (callback: () => void, delay: number) => setTimeout(callback, delay).unref()
+        : value,
+    ]),
+  );
   const compiled = await WebAssembly.compile(readFileSync(file));
-  const instance = await WebAssembly.instantiate(compiled, { './schema_engine_bg.js': module });
+  const instance = await WebAssembly.instantiate(compiled, { './schema_engine_bg.js': imports });
   module.__wbg_set_wasm(instance.exports);
   (instance.exports.__wbindgen_start as () => void)();
   return module;
