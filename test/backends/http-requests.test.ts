@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { SendResult } from '../../src/backends/backend.ts';
 import { type HttpSettingsInput, httpSettingsSchema } from '../../src/backends/http/settings.ts';
 import { type FakeGateway, fakeGateway } from './fake-gateway.ts';
@@ -68,7 +68,7 @@ describe('requests', () => {
     expect(gateway.calls[0]!.query.get('t')).toBe(hostile.text);
     await send(backend, batchOf([hostile]));
     expect(gateway.calls[1]!.headers['x-evil']).toBeUndefined();
-    expect(gateway.calls[1]!.headers['x-text']).toContain('a&b=c');
+    expect(gateway.calls[1]!.headers['x-text']).toBe('a&b=c "d" {identity} X-Evil: 1 ü %E6%B0%B4');
   });
 
   it('leaves out a parameter that has no value', async () => {
@@ -96,6 +96,27 @@ describe('requests', () => {
     expect(both.map(({ results }) => results.length)).toEqual([20, 20]);
     expect(gateway.peak()).toBe(3);
   });
+
+  it('loses no connection to a call that was aborted while it waited for one', async () => {
+    const { backend, gateway } = await gatewayWith({ connections: 1 });
+    let answer = () => {};
+    gateway.react(async () => {
+      await new Promise<void>((resolve) => {
+        answer = resolve;
+      });
+      return {};
+    });
+    const holding = send(backend, batch(1));
+    await vi.waitFor(() => expect(gateway.calls).toHaveLength(1));
+    const abort = new AbortController();
+    const waiting = backend.send(batch(1), () => undefined, abort.signal);
+    abort.abort();
+    await waiting;
+    gateway.react(() => ({}));
+    answer();
+    await holding;
+    expect((await send(backend, batch(1))).results).toHaveLength(1);
+  }, 5_000);
 
   it('reports each as soon as it is answered', async () => {
     const { backend, gateway } = await gatewayWith();

@@ -103,8 +103,11 @@ describe('segmentsOf', () => {
   });
 
   it('counts a pile of marks longer than a segment as the library does', () => {
-    const text = `a${'\u0301'.repeat(150)} and more`;
-    expect(segmentsOf(text)).toMatchObject(byLibrary(text));
+    for (let marks = 60; marks < 150; marks++) {
+      const pile = `bba${'\u0301'.repeat(marks)}`;
+      const text = `${pile}${pile}${'c'.repeat(43)}`;
+      expect({ marks, ...segmentsOf(text) }).toMatchObject({ marks, ...byLibrary(text) });
+    }
   });
 
   it('does not replace characters by similar ones', () => {

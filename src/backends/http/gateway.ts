@@ -88,7 +88,7 @@ export class HttpGateway implements Backend {
     let refusal: Refusal | undefined;
 
     const lane = async (): Promise<void> => {
-      while (next < waiting.length && refusal === undefined && (await this.#slots.acquire(ended))) {
+      while (next < waiting.length && (await this.#slots.acquire(ended))) {
         try {
           // Others may have taken the last one, or been refused, while this one waited for its place.
           if (refusal !== undefined || next >= waiting.length) return;
