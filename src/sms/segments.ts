@@ -22,6 +22,8 @@ const GSM_SINGLE = 160;
 const GSM_PART = 153;
 const UCS2_SINGLE = 70;
 const UCS2_PART = 67;
+/** In units; up to this the library never fills a segment beyond its end (family emoji take 11). */
+const LONGEST_CHARACTER = 32;
 
 const [BASIC, EXTENSION, LONE, COMPLEX] = [0, 1, 2, 3] as const;
 /** For each UTF-16 unit, how it counts. */
@@ -95,8 +97,8 @@ function ucs2Parts(text: string): number {
       add(1);
     } else {
       for (const size of sizesOf(text.slice(at, end))) {
-        // A pile of marks longer than a segment; what then is divided is the library's to say.
-        if (size > UCS2_PART) return new SegmentedMessage(text, 'auto', false).segmentsCount;
+        // A pile of marks so long that where the first segment gives way to its header matters.
+        if (size > LONGEST_CHARACTER) return new SegmentedMessage(text, 'auto', false).segmentsCount;
         add(size);
       }
     }

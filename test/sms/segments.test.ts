@@ -102,8 +102,8 @@ describe('segmentsOf', () => {
     expect(segmentsOf(text)).toEqual({ encoding, segments, units });
   });
 
-  it('counts a pile of marks longer than a segment as the library does', () => {
-    for (let marks = 60; marks < 150; marks++) {
+  it('counts a pile of marks as long as a segment as the library does', () => {
+    for (let marks = 20; marks < 150; marks++) {
       const pile = `bba${'\u0301'.repeat(marks)}`;
       const text = `${pile}${pile}${'c'.repeat(43)}`;
       expect({ marks, ...segmentsOf(text) }).toMatchObject({ marks, ...byLibrary(text) });
