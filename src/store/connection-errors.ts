@@ -55,8 +55,17 @@ interface DriverError {
   code?: string;
   message?: string;
   errors?: DriverError[];
-  cause?: unknown;
+  meta?: {
+    driverAdapterError?: { cause?: { kind?: string; originalCode?: string; originalMessage?: string } };
+  };
 }
+
+/** Where Prisma's adapter gives a kind only. */
+const PRISMA_KINDS: Record<string, string> = {
+  DatabaseNotReachable: 'ECONNREFUSED',
+  ConnectionClosed: 'ECONNRESET',
+  SocketTimeout: 'ETIMEDOUT',
+};
 
 /**
  * Turns what a driver throws when it cannot connect into one line that says what to do. Errors of
@@ -73,12 +82,15 @@ export function describeConnectionError(error: unknown, url: string): Error {
   return error instanceof Error ? error : new Error(String(error));
 }
 
-/** A dual-stack host gives one error per address; Prisma puts the driver's error into `cause`. */
+/** A dual-stack host gives one error per address; Prisma keeps the driver's words in `meta`. */
 function innermost(error: unknown): { code: string; message: string } {
-  const { code, message, errors, cause } = (error ?? {}) as DriverError;
-  const inner = errors?.[0] ?? (code === undefined || /^P\d/.test(code) ? cause : undefined);
-  if (inner !== undefined && inner !== error) return innermost(inner);
-  return { code: code ?? '', message: message ?? String(error) };
+  const { code, message, errors, meta } = (error ?? {}) as DriverError;
+  if (errors?.[0]) return innermost(errors[0]);
+  const told = meta?.driverAdapterError?.cause;
+  return {
+    code: told?.originalCode ?? PRISMA_KINDS[told?.kind ?? ''] ?? code ?? '',
+    message: told?.originalMessage ?? message ?? String(error),
+  };
 }
 
 function sentence(

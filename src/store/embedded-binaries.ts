@@ -30,7 +30,6 @@ export interface Account {
 export interface Binaries {
   postgres: string;
   initdb: string;
-  pgCtl: string;
 }
 
 const PACKAGES: Record<string, string> = {
@@ -46,9 +45,13 @@ const PACKAGES: Record<string, string> = {
 
 const USE_YOUR_OWN = 'set DATABASE_URL to a PostgreSQL of your own';
 
-/** The account PostgreSQL runs under when we are root, or undefined when we are not. */
-export function unprivilegedAccount(): Account | undefined {
+/**
+ * The account PostgreSQL runs under when we are root, or undefined when we are not.
+ * @param owner whose the server's folder is: an ordinary user's server stays that user's
+ */
+export function unprivilegedAccount(owner: { uid: number; gid: number }): Account | undefined {
   if (process.getuid?.() !== 0) return undefined;
+  if (owner.uid !== 0) return { name: `number ${owner.uid}`, uid: owner.uid, gid: owner.gid };
   const lines = existsSync('/etc/passwd') ? readFileSync('/etc/passwd', 'utf8').split('\n') : [];
   for (const name of ['postgres', 'nobody']) {
     const fields = lines.find((line) => line.startsWith(`${name}:`))?.split(':');
@@ -154,7 +157,7 @@ function packageFolder(): { native: string; version: string } {
 
 function binariesIn(native: string): Binaries {
   const file = (name: string) => join(native, 'bin', process.platform === 'win32' ? `${name}.exe` : name);
-  return { postgres: file('postgres'), initdb: file('initdb'), pgCtl: file('pg_ctl') };
+  return { postgres: file('postgres'), initdb: file('initdb') };
 }
 
 /**

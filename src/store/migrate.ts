@@ -18,6 +18,18 @@ const PRISMA_FOLDER = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 
 /** Any number that is always the same; Prisma's own lock is 72707369. */
 const MIGRATION_LOCK = 7_464_590_218;
 
+/** As the engine makes it; where it is, the engine does not mind other programs' tables. */
+const PRISMA_MIGRATIONS = `CREATE TABLE "_prisma_migrations" (
+    id                      VARCHAR(36) PRIMARY KEY NOT NULL,
+    checksum                VARCHAR(64) NOT NULL,
+    finished_at             TIMESTAMPTZ,
+    migration_name          VARCHAR(255) NOT NULL,
+    logs                    TEXT,
+    rolled_back_at          TIMESTAMPTZ,
+    started_at              TIMESTAMPTZ NOT NULL DEFAULT now(),
+    applied_steps_count     INTEGER NOT NULL DEFAULT 0
+)`;
+
 const NO_FILTER: SchemaFilter = { externalTables: [], externalEnums: [] };
 
 export interface MigrateOptions {
@@ -65,7 +77,13 @@ export async function migrate(url: string, options: MigrateOptions = {}): Promis
       return [];
     }
     if (state === 'newer') throw mismatch('newer', history);
-    if (!history.hasTable) await makeRoom(client, folder);
+    if (state === 'empty' && history.unknown.length > 0) {
+      throw new TextyardError(
+        'configuration',
+        `The table "_prisma_migrations" of this database belongs to another program (it has ${history.unknown[0]}): give Textyard a database of its own.`,
+      );
+    }
+    if (!history.hasTable) await makeRoom(url, folder);
     const applied = await apply(url, folder, history.failed, onProgress);
     for (const name of applied) onProgress(`applied ${name}`);
     return applied;
@@ -186,22 +204,26 @@ function migrationList(folder: string): MigrationList {
  * The engine refuses a schema that holds tables of other programs. Sharing a database is fine (it
  * is how `send` joins the caller's transaction) as long as no name is taken.
  */
-async function makeRoom(client: pg.Client, folder: string): Promise<void> {
+async function makeRoom(url: string, folder: string): Promise<void> {
   const ours = migrationList(folder).migrationDirectories.flatMap(({ migrationFile }) => {
     const { content } = migrationFile;
     const text = content.tag === 'ok' ? content.value : '';
     return [...text.matchAll(/^CREATE (?:TABLE|VIEW) "(\w+)"/gm)].map((match) => match[1]!);
   });
-  const { rows } = await client.query(
-    `SELECT relname FROM pg_class WHERE relname = ANY($1) AND relnamespace = current_schema()::regnamespace ORDER BY 1`,
-    [ours],
-  );
-  if (rows.length > 0) {
-    throw new TextyardError(
-      'configuration',
-      `The database already has ${rows.map((row) => `"${row.relname}"`).join(', ')}, made by another program: give Textyard a database of its own.`,
+  // Not the connection that holds the lock: the engine must see the table.
+  await withConnection(url, async (client) => {
+    const { rows } = await client.query(
+      `SELECT relname FROM pg_class WHERE relname = ANY($1) AND relnamespace = current_schema()::regnamespace ORDER BY 1`,
+      [ours],
     );
-  }
+    if (rows.length > 0) {
+      throw new TextyardError(
+        'configuration',
+        `The database already has ${rows.map((row) => `"${row.relname}"`).join(', ')}, made by another program: give Textyard a database of its own.`,
+      );
+    }
+    await client.query(PRISMA_MIGRATIONS);
+  });
 }
 
 async function apply(
