@@ -6,10 +6,10 @@ import type { Sql } from '../store/sql.ts';
 import { uuid7 } from '../store/uuid7.ts';
 import { notifyWake } from '../store/wake.ts';
 
-/** What an outbound job carries: which transmissions, by ranges of their ids. */
+/** What an outbound job carries: which transmissions, as one range of ids or as single ones. */
 export interface OutboundJob {
   readonly ranges: readonly IdRange[];
-  /** How many transmissions the ranges hold at the most. */
+  /** How many transmissions that is at the most. */
   readonly count: number;
   readonly priority: number;
 }
@@ -69,7 +69,9 @@ export class JobQueue {
   constructor(database: Database, options: JobQueueOptions = {}) {
     this.#database = database;
     this.#boss = new PgBoss({
-      db: asBoss(database),
+      // Inserts and what must hold come with a transaction of their own; a fetch, a heartbeat or a
+      // completion lost in a crash of the server only makes a job come again.
+      db: asBoss(database.relaxed),
       migrate: false,
       createSchema: false,
       schedule: false,

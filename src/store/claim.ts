@@ -8,6 +8,8 @@ export interface ClaimRequest {
   readonly backendId: number;
   readonly backendName: string;
   readonly ranges: readonly IdRange[];
+  /** How many transmissions one of the ranges holds at the most. */
+  readonly mostPerRange: number;
   /** A new id per claim; results are only written where it still stands. */
   readonly token: string;
   readonly leaseSeconds: number;
@@ -34,6 +36,16 @@ export interface Claim {
 }
 
 /**
+ * The rows are read without a lock (locking each would write as much as updating it), and updated
+ * only if they still are as they were read: PostgreSQL looks again at a row that another
+ * transaction has changed meanwhile, and then it is that one's.
+ */
+const UNCHANGED = 't.id = j.id AND t.status = j.was AND t.lease_until IS NOT DISTINCT FROM j.lease_until';
+
+/**
+ * Each LATERAL with its LIMIT is an index lookup per row and can be nothing else: the planner cannot
+ * know how many ids lie in a range, and once it guesses thousands it reads whole tables.
+ *
  * What becomes of each row in the ranges:
  * take     queued, or errored and due for another try: it becomes P
  * held     another worker's lease still runs (or it died a moment ago)
@@ -41,15 +53,18 @@ export interface Claim {
  * expired, suppressed  E without being sent
  * Rows that are S, D, or E for good are not touched: a transmission that succeeded is never sent again.
  */
-const CLAIM = `
+function claimStatement(source: string, limit: number): string {
+  return `
 WITH due AS (
-  SELECT t.id, t.message_id, t.connection_id, t.status AS was, t.attempts, t.segments, t.text, t.lease_until
-  FROM unnest($1::uuid[], $2::uuid[]) AS r(first, last)
-  JOIN transmissions t ON t.id BETWEEN r.first AND r.last
-  WHERE t.backend_id = $3::int AND (t.status IN ('Q', 'P') OR (t.status = 'E' AND t.retry_at <= now()))
-  ORDER BY t.id
-  FOR NO KEY UPDATE OF t
-), judged AS (
+  SELECT t.* FROM ${source} AS r(first, last)
+  CROSS JOIN LATERAL (
+    SELECT t.id, t.message_id, t.connection_id, t.status AS was, t.attempts, t.segments, t.text, t.lease_until
+    FROM transmissions t
+    WHERE t.id BETWEEN r.first AND r.last AND t.backend_id = $3::int
+      AND (t.status IN ('Q', 'P') OR (t.status = 'E' AND t.retry_at <= now()))
+    ORDER BY t.id LIMIT ${limit}
+  ) t
+), judged AS MATERIALIZED (
   SELECT d.*, c.identity, m.text AS message_text, m.priority, m.valid_until, m.fields, m.in_response_to_id,
     CASE
       WHEN d.was = 'P' AND d.lease_until > now() THEN 'held'
@@ -59,11 +74,14 @@ WITH due AS (
         WHERE s.identity = c.identity AND s.scope IN ('*', $4::text)) THEN 'suppressed'
       ELSE 'take'
     END AS verdict
-  FROM due d JOIN messages m ON m.id = d.message_id JOIN connections c ON c.id = d.connection_id
+  FROM due d
+  CROSS JOIN LATERAL (SELECT * FROM messages WHERE id = d.message_id LIMIT 1) m
+  CROSS JOIN LATERAL (SELECT identity FROM connections WHERE id = d.connection_id LIMIT 1) c
 ), taken AS (
   UPDATE transmissions t SET status = 'P', attempts = t.attempts + 1, updated = now(),
     claim_token = $5::uuid, lease_until = now() + $6::float8 * interval '1 second'
-  FROM judged j WHERE t.id = j.id AND j.verdict = 'take'
+  FROM judged j WHERE j.verdict = 'take' AND ${UNCHANGED}
+  RETURNING j.*
 ), refused AS (
   UPDATE transmissions t SET status = 'E', updated = now(), retry_at = NULL, claim_token = NULL, lease_until = NULL,
     error_code = CASE j.verdict WHEN 'unknown' THEN 'unknown_outcome' ELSE j.verdict END,
@@ -72,19 +90,25 @@ WITH due AS (
       WHEN 'expired' THEN 'Its validity period ended before it could be sent.'
       ELSE 'On the suppression list when it was about to be sent.' END,
     dead_at = CASE WHEN j.verdict = 'unknown' THEN now() END
-  FROM judged j WHERE t.id = j.id AND j.verdict IN ('unknown', 'expired', 'suppressed')
+  FROM judged j WHERE j.verdict IN ('unknown', 'expired', 'suppressed') AND ${UNCHANGED}
+  RETURNING j.message_id, j.was, j.verdict
 ), changes AS (
   SELECT message_id, 0 AS sent, 0 AS delivered,
     (count(*) FILTER (WHERE verdict <> 'take') - count(*) FILTER (WHERE was = 'E'))::int AS errored
-  FROM judged WHERE verdict <> 'held' GROUP BY message_id
+  FROM (SELECT message_id, was, verdict FROM taken UNION ALL SELECT message_id, was, verdict FROM refused) done
+  GROUP BY message_id
 ), settled AS (${SETTLE_MESSAGES} AND (c.errored <> 0 OR m.status = 'Q'))
 SELECT j.id, j.message_id AS "messageId", j.identity, j.text, j.segments, j.attempts + 1 AS attempt, j.priority,
   j.valid_until AS "validUntil", j.fields, r.external_id AS "inResponseTo", j.verdict,
   EXTRACT(EPOCH FROM j.lease_until - now())::float8 AS lease,
   CASE WHEN row_number() OVER (PARTITION BY j.message_id ORDER BY j.id) = 1 THEN j.message_text END AS "messageText"
-FROM judged j LEFT JOIN messages r ON r.id = j.in_response_to_id
-WHERE j.verdict IN ('take', 'held')
+FROM (SELECT * FROM taken UNION ALL SELECT * FROM judged WHERE verdict = 'held') j
+LEFT JOIN messages r ON r.id = j.in_response_to_id
 ORDER BY j.id`;
+}
+
+const ONE_RANGE = '(SELECT ($1::uuid[])[1], ($2::uuid[])[1])';
+const SEVERAL_RANGES = 'unnest($1::uuid[], $2::uuid[])';
 
 interface ClaimRow {
   id: string;
@@ -107,15 +131,26 @@ interface ClaimRow {
  * `P` under the claim's token and lease when this returns.
  */
 export async function claimTransmissions(database: Database, request: ClaimRequest): Promise<Claim> {
-  const rows = await database.query<ClaimRow>(CLAIM, [
-    request.ranges.map((range) => range[0]),
-    request.ranges.map((range) => range[1]),
-    request.backendId,
-    request.backendName,
-    request.token,
-    request.leaseSeconds,
-    request.onUnknown === 'hold',
-  ]);
+  // A claim lost in a crash of the server makes what was handed over unknown, and `resend` sends it
+  // again; `hold` must know of it.
+  const sql = request.onUnknown === 'hold' ? database : database.relaxed;
+  // A power of two, so that there are few different statements.
+  const limit = 2 ** Math.ceil(Math.log2(Math.max(1, request.mostPerRange)));
+  // One range is the usual case, whose plan the server can keep; for several it has to know how many.
+  const isOne = request.ranges.length === 1;
+  const rows = await sql.query<ClaimRow>(
+    claimStatement(isOne ? ONE_RANGE : SEVERAL_RANGES, limit),
+    [
+      request.ranges.map((range) => range[0]),
+      request.ranges.map((range) => range[1]),
+      request.backendId,
+      request.backendName,
+      request.token,
+      request.leaseSeconds,
+      request.onUnknown === 'hold',
+    ],
+    isOne ? `claim-${limit}` : undefined,
+  );
   // A message's text travels once, with its first row here.
   const texts = new Map<string, string>();
   const transmissions: ClaimedTransmission[] = [];
@@ -148,7 +183,7 @@ export async function renewLeases(
   claims: readonly { token: string; ids: readonly string[] }[],
   leaseSeconds: number,
 ): Promise<void> {
-  await database.query(
+  await database.relaxed.query(
     `UPDATE transmissions t SET lease_until = now() + $3::float8 * interval '1 second'
      FROM unnest($1::uuid[], $2::uuid[]) AS c(token, id)
      WHERE t.id = c.id AND t.claim_token = c.token AND t.status = 'P'`,

@@ -25,11 +25,20 @@ export interface DatabaseOptions {
 export class Database implements Sql {
   readonly url: string;
   readonly pool: pg.Pool;
+  /**
+   * Connections whose commits do not wait for the disk (synchronous_commit = off). Only for what may
+   * be lost with the server and is then simply done again: fetching jobs, claims under `resend`,
+   * heartbeats, completing jobs whose work is recorded. After a crash of PostgreSQL the newest
+   * fraction of a second of it may be gone; after a crash of ours nothing is.
+   */
+  readonly relaxed: Sql;
+  readonly #relaxedPool: pg.Pool;
   readonly #sql: Sql;
+  readonly #prepare: boolean;
 
   constructor(options: DatabaseOptions) {
     this.url = options.url;
-    this.pool = new pg.Pool({
+    const settings: pg.PoolConfig = {
       connectionString: options.url,
       max: options.maxConnections ?? 10,
       connectionTimeoutMillis: options.connectTimeoutMs ?? 10_000,
@@ -38,10 +47,16 @@ export class Database implements Sql {
       keepAlive: true,
       keepAliveInitialDelayMillis: 10_000,
       idleTimeoutMillis: 30_000,
-    });
+    };
+    this.pool = new pg.Pool(settings);
+    this.#relaxedPool = new pg.Pool({ ...settings, options: '-c synchronous_commit=off' });
     // An idle connection that breaks is replaced at the next use; without a listener it would end the process.
     this.pool.on('error', () => {});
-    this.#sql = sqlFromPg(this.pool);
+    this.#relaxedPool.on('error', () => {});
+    // Prisma's word for a pooler between us and the server, which keeps no named statements.
+    this.#prepare = !/[?&]pgbouncer=true\b/.test(options.url);
+    this.#sql = sqlFromPg(this.pool, this.#prepare);
+    this.relaxed = this.#relaxedSql();
   }
 
   /** Connects once, so that a wrong URL is told at the start. @throws TextyardError that says what to do */
@@ -57,8 +72,9 @@ export class Database implements Sql {
   query<Row extends object = Record<string, unknown>>(
     text: string,
     values: readonly unknown[] = [],
+    name?: string,
   ): Promise<Row[]> {
-    return retrying(() => this.#sql.query<Row>(text, values));
+    return retrying(() => this.#sql.query<Row>(text, values, name));
   }
 
   /**
@@ -71,7 +87,7 @@ export class Database implements Sql {
       let broken: Error | undefined;
       try {
         await client.query('BEGIN');
-        const result = await work(sqlFromPg(client));
+        const result = await work(sqlFromPg(client, this.#prepare));
         await client.query('COMMIT');
         return result;
       } catch (error) {
@@ -87,7 +103,22 @@ export class Database implements Sql {
   }
 
   async close(): Promise<void> {
-    await this.pool.end();
+    await Promise.all([this.pool.end(), this.#relaxedPool.end()]);
+  }
+
+  #relaxedSql(): Sql {
+    let sql = sqlFromPg(this.#relaxedPool, this.#prepare);
+    return {
+      query: <Row extends object>(text: string, values: readonly unknown[] = [], name?: string) =>
+        retrying(() =>
+          sql.query<Row>(text, values, name).catch((error) => {
+            // A connection pooler may not pass the setting on: then commits wait, as everywhere else.
+            if ((error as { code?: string }).code !== '08P01') throw error;
+            sql = this.#sql;
+            return sql.query<Row>(text, values, name);
+          }),
+        ),
+    };
   }
 }
 

@@ -4,9 +4,11 @@
  * once and runs in our own transaction or in the caller's.
  */
 export interface Sql {
+  /** @param name lets the server keep the parsed statement; for the hot ones */
   query<Row extends object = Record<string, unknown>>(
     text: string,
     values?: readonly unknown[],
+    name?: string,
   ): Promise<Row[]>;
 }
 
@@ -26,19 +28,28 @@ export function sqlFromPrisma(prisma: PrismaRaw): Sql {
 
 /** What a pg `Pool`, `PoolClient` or `Client` offers. */
 export interface PgQueryable {
-  query(text: string, values?: unknown[]): Promise<{ rows: unknown[] } | { rows: unknown[] }[]>;
+  query(text: string, values?: unknown[]): Promise<PgResult | PgResult[]>;
+  query(statement: { name: string; text: string; values: unknown[] }): Promise<PgResult | PgResult[]>;
 }
 
-export function sqlFromPg(client: PgQueryable): Sql {
+interface PgResult {
+  rows: unknown[];
+}
+
+/** @param prepare keep named statements on the server; not through a pooler that does not know them */
+export function sqlFromPg(client: PgQueryable, prepare = false): Sql {
   return {
-    async query<Row extends object>(text: string, values: readonly unknown[] = []) {
-      // Without values the simple protocol is used, which takes several statements in one text.
-      const result = await (values.length === 0
-        ? client.query(text)
-        : client.query(text, values as unknown[]));
+    async query<Row extends object>(text: string, values: readonly unknown[] = [], name?: string) {
+      const result = await run(client, text, values as unknown[], prepare ? name : undefined);
       return (Array.isArray(result) ? result.flatMap((part) => part.rows) : result.rows) as Row[];
     },
   };
+}
+
+function run(client: PgQueryable, text: string, values: unknown[], name: string | undefined) {
+  if (name !== undefined) return client.query({ name, text, values });
+  // Without values the simple protocol is used, which takes several statements in one text.
+  return values.length === 0 ? client.query(text) : client.query(text, values);
 }
 
 /** A transaction that the caller opened, with Prisma or with pg. */
