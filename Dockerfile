@@ -7,7 +7,7 @@ COPY package.json package-lock.json prisma.config.ts ./
 COPY prisma ./prisma
 COPY scripts ./scripts
 RUN npm ci
-COPY tsconfig.json ./
+COPY tsconfig.json tsconfig.build.json ./
 COPY src ./src
 # The embedded PostgreSQL is an optional dependency; here DATABASE_URL is always given.
 RUN npm run build && npm prune --omit=dev --omit=optional --ignore-scripts
