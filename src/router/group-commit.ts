@@ -3,6 +3,8 @@ export interface GroupCommitOptions {
   readonly maxSize?: number;
   /** Commits under way at once. */
   readonly concurrency?: number;
+  /** How many must wait before a second commit starts beside the first. */
+  readonly worthwhile?: number;
 }
 
 interface Waiting<In, Out> {
@@ -13,7 +15,8 @@ interface Waiting<In, Out> {
 
 /**
  * Lets concurrent calls share a commit. A lone call starts at once and waits for nobody; those that
- * come while `concurrency` commits are under way gather, and go together in the next.
+ * come while a commit is under way gather and go together in the next, which starts beside the first
+ * when enough have gathered: many small commits would cost more than they hasten.
  *
  * When a group fails, its calls are tried one by one, so that one that the database refuses does
  * not take the others with it.
@@ -22,6 +25,7 @@ export class GroupCommit<In, Out> {
   readonly #run: (inputs: In[]) => Promise<Out[]>;
   readonly #maxSize: number;
   readonly #concurrency: number;
+  readonly #worthwhile: number;
   #waiting: Waiting<In, Out>[] = [];
   #running = 0;
 
@@ -30,6 +34,7 @@ export class GroupCommit<In, Out> {
     this.#run = run;
     this.#maxSize = options.maxSize ?? 500;
     this.#concurrency = options.concurrency ?? 2;
+    this.#worthwhile = options.worthwhile ?? 50;
   }
 
   submit(input: In): Promise<Out> {
@@ -40,7 +45,10 @@ export class GroupCommit<In, Out> {
   }
 
   #next(): void {
-    while (this.#running < this.#concurrency && this.#waiting.length > 0) {
+    while (
+      this.#running < this.#concurrency &&
+      this.#waiting.length >= (this.#running === 0 ? 1 : this.#worthwhile)
+    ) {
       const group = this.#waiting.splice(0, this.#maxSize);
       this.#running += 1;
       this.#commit(group).finally(() => {
