@@ -152,6 +152,7 @@ export async function openTextyard(options: OpenOptions = {}): Promise<Textyard>
           pollSeconds: settings.worker.pollSeconds,
           shutdownSeconds: settings.worker.shutdownSeconds,
           notify: settings.worker.notify,
+          retentionDays: settings.retention?.days,
           version: VERSION,
           log,
           incomingClass,

@@ -17,6 +17,7 @@ import type { Router } from '../router/router.ts';
 import { listBackends, pauseBackend } from '../store/backends.ts';
 import type { Database } from '../store/database.ts';
 import { matchParkedReceipts } from '../store/receipts.ts';
+import { deleteOld } from '../store/retention.ts';
 import { listenForWake, type WakeListener } from '../store/wake.ts';
 import { registerWorker, removeWorker, workersPerBackend } from '../store/workers.ts';
 import { InboundHandler } from './inbound.ts';
@@ -41,6 +42,8 @@ export interface WorkerOptions {
   readonly shutdownSeconds: number;
   /** Hear of new work at once (needs a session of its own: not through PgBouncer in transaction mode). */
   readonly notify: boolean;
+  /** Days after which settled traffic is deleted; undefined: never. */
+  readonly retentionDays: number | undefined;
   readonly version: string;
   readonly log: AppLog;
   readonly incomingClass?: (new (init: IncomingMessageInit) => IncomingMessage) | undefined;
@@ -109,6 +112,10 @@ export class Worker {
     this.#every(1_000, 'reading the state of backends', () => this.#readStates());
     this.#every(1_000, 'matching parked receipts', () => matchParkedReceipts(database, PARKED_SECONDS));
     this.#every(60_000, 'matching old receipts', () => matchParkedReceipts(database, 3 * 86_400));
+    const { retentionDays } = this.#options;
+    if (retentionDays !== undefined) {
+      this.#every(3_600_000, 'deleting what is old', () => this.#deleteOld(retentionDays));
+    }
     this.#every(5_000, 'looking after jobs', () => jobs.supervise());
     this.#every(5_000, 'saying that it lives', () => this.#register());
     log.info(
@@ -264,6 +271,11 @@ export class Worker {
       const share = (target.policy.segmentsPerSecond ?? 0) / Math.max(1, workers.get(target.name) ?? 1);
       limiter?.setRate(share);
     }
+  }
+
+  async #deleteOld(days: number): Promise<void> {
+    const deleted = await deleteOld(this.#options.database, days, this.#giveUp.signal);
+    this.#options.log.info({ days, ...deleted }, 'deleted what is old');
   }
 
   async #register(): Promise<void> {
