@@ -2,7 +2,7 @@
  * `npm run bench`: measures our pipeline and hand-written SQL over the same tables, in alternation.
  *
  *   node scripts/bench/main.ts [case ...] [--rounds 3] [--size 100000] [--json FILE] [--url URL]
- *                              [--all] [--list] [--cpu-prof FOLDER]
+ *                              [--all] [--list] [--statements] [--cpu-prof FOLDER]
  */
 import { fork } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -26,6 +26,7 @@ const { values: options, positionals } = parseArgs({
     url: { type: 'string' },
     all: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
+    statements: { type: 'boolean', default: false },
     'cpu-prof': { type: 'string' },
   },
 });
@@ -104,7 +105,7 @@ function runContender(bench: BenchCase, contender: Contender, url: string, size:
   const profile = options['cpu-prof'];
   const child = fork(
     join(import.meta.dirname, 'run-contender.ts'),
-    [bench.name, contender.name, JSON.stringify({ url, size })],
+    [bench.name, contender.name, JSON.stringify({ url, size, statements: options.statements })],
     {
       execArgv:
         profile === undefined

@@ -81,11 +81,10 @@ export function receiveByHand(
 
 /** Answers what has come in until nothing is left. Returns how many it answered. */
 export async function answerByHand(connections: FloorConnections, backendId: number): Promise<number> {
-  const { rows } = await connections.relaxed.query({ name: 'texts', text: FETCH_TEXTS });
+  const { rows } = await connections.relaxed.query({ text: FETCH_TEXTS });
   if (rows.length === 0) return 0;
   const run = idRun();
   await connections.durable.query({
-    name: 'answer',
     text: ANSWER,
     values: [
       rows.map((row) => row.id),

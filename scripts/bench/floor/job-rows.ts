@@ -15,10 +15,9 @@ SELECT '${queue}', ${data}, 82800, 900, now() + interval '10 years', 20, 1, true
 export function fetchJobs(queue: string, limit: number): string {
   return `
 UPDATE pgboss.job_common j SET state = 'active', started_on = now(), heartbeat_on = now()
-FROM (SELECT id FROM pgboss.job_common
+WHERE j.name = '${queue}' AND j.id = ANY(ARRAY(SELECT id FROM pgboss.job_common
   WHERE name = '${queue}' AND state < 'active' AND NOT blocked AND start_after <= now()
-  ORDER BY priority DESC, created_on LIMIT ${limit} FOR UPDATE SKIP LOCKED) AS next
-WHERE j.name = '${queue}' AND j.id = next.id
+  ORDER BY priority DESC, created_on LIMIT ${limit} FOR UPDATE SKIP LOCKED))
 RETURNING j.id, j.data`;
 }
 

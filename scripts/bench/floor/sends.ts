@@ -107,7 +107,7 @@ export class HandDispatcher {
   async #loop(): Promise<void> {
     while (!this.#stopped) {
       const woken = this.#woken;
-      const { rows } = await this.#connections.relaxed.query({ name: 'claim', text: CLAIM });
+      const { rows } = await this.#connections.relaxed.query({ text: CLAIM });
       if (rows.length > 0) {
         await this.#connections.durable.query({
           name: 'sent',
