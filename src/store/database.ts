@@ -2,6 +2,14 @@ import pg from 'pg';
 import { describeConnectionError } from './connection-errors.ts';
 import { type Sql, sqlFromPg } from './sql.ts';
 
+/**
+ * Prisma's adapter writes times without an offset and reads them without looking at it, which is
+ * right in sessions whose time zone is UTC and hours off in all others.
+ */
+export async function useUtc(client: pg.ClientBase): Promise<void> {
+  await client.query("SET TIME ZONE 'UTC'");
+}
+
 /** PostgreSQL's words for "you were the victim, try again". */
 const RETRYABLE = new Set(['40001', '40P01']);
 const MAX_TRIES = 5;
@@ -48,7 +56,7 @@ export class Database implements Sql {
       keepAliveInitialDelayMillis: 10_000,
       idleTimeoutMillis: 30_000,
     };
-    this.pool = new pg.Pool(settings);
+    this.pool = new pg.Pool({ ...settings, onConnect: useUtc });
     this.#relaxedPool = new pg.Pool({ ...settings, options: '-c synchronous_commit=off' });
     // An idle connection that breaks is replaced at the next use; without a listener it would end the process.
     this.pool.on('error', () => {});

@@ -1,15 +1,17 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import { fastCreateMany } from './create-many.ts';
+import { useUtc } from './database.ts';
 import { PrismaClient } from './generated/client.ts';
 
 /**
- * A Prisma client with the fast `createMany`. A pool that is handed in stays the caller's to end;
- * one made from a URL is ended by `$disconnect()`.
+ * A Prisma client with the fast `createMany`. A pool that is handed in stays the caller's to end, and
+ * its sessions must be in UTC, as those of `Database` are; one made from a URL is ended by
+ * `$disconnect()`.
  */
 export function createPrisma(database: pg.Pool | string) {
-  const pool = typeof database === 'string' ? new pg.Pool({ connectionString: database }) : database;
-  keepUtc(pool);
+  const pool =
+    typeof database === 'string' ? new pg.Pool({ connectionString: database, onConnect: useUtc }) : database;
   const adapter = new PrismaPg(pool, {
     disposeExternalPool: typeof database === 'string',
     // An idle connection that breaks is replaced at the next use.
@@ -19,15 +21,3 @@ export function createPrisma(database: pg.Pool | string) {
 }
 
 export type TextyardPrisma = ReturnType<typeof createPrisma>;
-
-/**
- * Prisma's adapter writes times without an offset and reads them without looking at it, which is
- * right in sessions whose time zone is UTC and hours off in all others.
- */
-function keepUtc(pool: pg.Pool): void {
-  const before = pool.options.onConnect;
-  pool.options.onConnect = async (client) => {
-    await before?.(client);
-    await client.query("SET TIME ZONE 'UTC'");
-  };
-}
