@@ -66,11 +66,11 @@ export class DemoProgress {
     const accepted = sent + delivered;
     if (this.#bars) {
       const { handedOver, delivered: arrived, answered } = this.#bars;
-      handedOver.setTotal(outbound);
+      handedOver.setTotal(Math.max(1, outbound));
       handedOver.update(accepted + errored);
-      arrived.setTotal(accepted);
+      arrived.setTotal(Math.max(1, accepted));
       arrived.update(delivered);
-      answered.setTotal(inbound);
+      answered.setTotal(Math.max(1, inbound));
       answered.update(inbound - unread);
       return;
     }

@@ -14,15 +14,14 @@ import { hasEarlierTraffic, trafficSince } from '../store/reports.ts';
 import { workersPerBackend } from '../store/workers.ts';
 import { DemoProgress, summarize, type Traffic } from './demo-progress.ts';
 import { type DemoResult, gatherReports, showDemoReport, showNextSteps } from './demo-report.ts';
-import { positiveNumber, withExamples } from './options.ts';
+import { type CommonOptions, positiveNumber, withCommonOptions, withExamples } from './options.ts';
 import { listen } from './start.ts';
 import { WORKER_SEEN_SECONDS } from './status.ts';
 import { note, plural, printJson } from './terminal.ts';
 import { exitOnSignals, openYard, runUntilStopped } from './yard.ts';
 
-interface DemoOptions {
+interface DemoOptions extends CommonOptions {
   once?: boolean;
-  json?: boolean;
   timeout: number;
 }
 
@@ -40,10 +39,12 @@ const STILL_LOOKS = 4;
 /** `textyard demo` */
 export function define(command: Command): void {
   withExamples(
-    command
-      .option('--once', 'end when all is settled, instead of staying up')
-      .option('--timeout <seconds>', 'fail when it has not settled after this long', positiveNumber, 60)
-      .option('--json', 'print the reports as JSON on standard output, and nothing else (with --once)'),
+    withCommonOptions(
+      command
+        .option('--once', 'end when all is settled, instead of staying up')
+        .option('--timeout <seconds>', 'fail when it has not settled after this long', positiveNumber, 60),
+      'scripts/demo/textyard.config.ts',
+    ),
     'npm run demo',
     'npm run demo -- --once',
     'DATABASE_URL=postgresql://… npm run demo',
@@ -52,7 +53,7 @@ export function define(command: Command): void {
 
 async function demo(options: DemoOptions): Promise<void> {
   const recipients = demoFile('recipients.csv');
-  const config = demoFile('textyard.config.ts');
+  const config = options.config ?? demoFile('textyard.config.ts');
   const undo = exitOnSignals();
   const troubles: string[] = [];
   const began = performance.now();

@@ -5,9 +5,25 @@ import { compileTemplate } from '../router/template.ts';
 import { segmentsOf } from '../sms/segments.ts';
 import type { BadLines } from './bad-lines.ts';
 import { UsageError } from './failures.ts';
+import type { CommonOptions } from './options.ts';
 import { showProgress } from './progress.ts';
-import type { SendCommandOptions } from './send.ts';
 import { plural } from './terminal.ts';
+
+/** What `textyard send` is told. */
+export interface SendCommandOptions extends CommonOptions {
+  backend?: string;
+  to?: string[];
+  csv?: string;
+  column?: string;
+  text: string;
+  at?: Date;
+  validFor?: number;
+  priority?: number;
+  idempotencyKey?: string;
+  strict?: boolean;
+  dryRun?: boolean;
+  problems?: string;
+}
 
 /** The backend to send by: the one named, or the only one there is. */
 export function backendOf(options: SendCommandOptions, settings: Settings): string {

@@ -6,11 +6,14 @@ export interface CommonOptions {
   config?: string;
 }
 
-/** Adds `--json` and `--config`. */
-export function withCommonOptions(command: Command): Command {
+/** Adds `--json` and `--config`. @param config what is read without the option */
+export function withCommonOptions(
+  command: Command,
+  config = 'textyard.config.ts in the working directory',
+): Command {
   return command
     .option('--json', 'print machine-readable JSON on standard output, and nothing else')
-    .option('--config <file>', 'the config file (default: textyard.config.ts in the working directory)');
+    .option('--config <file>', `the config file (default: ${config})`);
 }
 
 /** Adds examples below the help. */

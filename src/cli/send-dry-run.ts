@@ -4,8 +4,7 @@ import { checkText } from '../router/recipients.ts';
 import { checkSendOptions, RecipientSorter, textWarnings } from '../router/send.ts';
 import { segmentsOf } from '../sms/segments.ts';
 import type { BadLines } from './bad-lines.ts';
-import { backendOf, Mailing } from './mailing.ts';
-import type { SendCommandOptions } from './send.ts';
+import { backendOf, Mailing, type SendCommandOptions } from './mailing.ts';
 import { count, plural, print, printJson } from './terminal.ts';
 
 /** Numbers remembered to find duplicates; more would fill the memory. */

@@ -3,34 +3,11 @@ import type { Settings } from '../config/settings.ts';
 import { type SendReport, textWarnings } from '../router/send.ts';
 import { BadLines } from './bad-lines.ts';
 import { UsageError } from './failures.ts';
-import { backendOf, Mailing } from './mailing.ts';
-import {
-  type CommonOptions,
-  collect,
-  isoTime,
-  positiveNumber,
-  wholeNumber,
-  withCommonOptions,
-  withExamples,
-} from './options.ts';
+import { backendOf, Mailing, type SendCommandOptions } from './mailing.ts';
+import { collect, isoTime, positiveNumber, wholeNumber, withCommonOptions, withExamples } from './options.ts';
 import { dryRun } from './send-dry-run.ts';
 import { count, duration, plural, print, printJson } from './terminal.ts';
 import { withYard } from './yard.ts';
-
-export interface SendCommandOptions extends CommonOptions {
-  backend?: string;
-  to?: string[];
-  csv?: string;
-  column?: string;
-  text: string;
-  at?: Date;
-  validFor?: number;
-  priority?: number;
-  idempotencyKey?: string;
-  strict?: boolean;
-  dryRun?: boolean;
-  problems?: string;
-}
 
 /** `textyard send` */
 export function define(command: Command): void {
