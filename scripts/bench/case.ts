@@ -8,6 +8,8 @@ export interface Setting {
   readonly url: string;
   /** How much work, in the case's own unit. */
   readonly size: number;
+  /** A folder for the plans of the statements, if they are wanted. */
+  readonly plans?: string;
 }
 
 /** One way to do the work of a case: our pipeline, the hand-written floor, or a variant. */

@@ -3,6 +3,7 @@
  *
  *   node scripts/bench/main.ts [case ...] [--rounds 3] [--size 100000] [--json FILE] [--url URL]
  *                              [--all] [--list] [--statements] [--cpu-prof FOLDER]
+ *                              [--rows 10000000] [--plans FOLDER]
  */
 import { fork } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -28,6 +29,8 @@ const { values: options, positionals } = parseArgs({
     list: { type: 'boolean', default: false },
     statements: { type: 'boolean', default: false },
     'cpu-prof': { type: 'string' },
+    rows: { type: 'string' },
+    plans: { type: 'string' },
   },
 });
 
@@ -53,12 +56,7 @@ async function main(): Promise<void> {
     const machine = await describeMachine(server.url);
     for (const line of machineLines(machine)) console.log(line);
     for (const bench of cases) {
-      const result = await runCase(
-        server,
-        bench,
-        Math.max(1, Math.round((bench.size * size) / FULL_SIZE)),
-        rounds,
-      );
+      const result = await runCase(server, bench, sizeOf(bench, size), rounds);
       results.push(result);
       console.log(`\n${resultLines(result).join('\n')}`);
     }
@@ -73,6 +71,12 @@ async function main(): Promise<void> {
   }
 }
 
+/** `--size` in proportion; `--rows` is that of big-tables alone, which so stays big in a short run. */
+function sizeOf(bench: BenchCase, size: number): number {
+  if (bench.name === 'big-tables' && options.rows !== undefined) return wholeNumber('rows', options.rows);
+  return Math.max(1, Math.round((bench.size * size) / FULL_SIZE));
+}
+
 /** Round by round, each contender once: what else the machine does then hits all of them alike. */
 async function runCase(
   server: BenchServer,
@@ -84,7 +88,7 @@ async function runCase(
   const shared = new Map<string, BenchDatabase>();
   for (let round = 1; round <= rounds; round++) {
     for (const contender of bench.contenders) {
-      const own = Math.max(1, Math.round(size * (contender.share ?? 1)));
+      const own = Math.round(size * (contender.share ?? 1));
       const open = () => server.database((sql) => contender.prepare?.(sql, own) ?? Promise.resolve());
       let database = contender.shared === undefined ? undefined : shared.get(contender.shared);
       database ??= await open();
@@ -105,7 +109,11 @@ function runContender(bench: BenchCase, contender: Contender, url: string, size:
   const profile = options['cpu-prof'];
   const child = fork(
     join(import.meta.dirname, 'run-contender.ts'),
-    [bench.name, contender.name, JSON.stringify({ url, size, statements: options.statements })],
+    [
+      bench.name,
+      contender.name,
+      JSON.stringify({ url, size, statements: options.statements, plans: options.plans }),
+    ],
     {
       execArgv:
         profile === undefined
