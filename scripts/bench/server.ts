@@ -26,9 +26,15 @@ export interface BenchDatabase {
   drop(): Promise<void>;
 }
 
-/** @param url a server to use instead, with the right to make databases on it */
-export async function startServer(url?: string): Promise<BenchServer> {
-  const server = url === undefined ? await startEmbedded() : { url, stop: async () => {} };
+/**
+ * @param url a server to use instead, with the right to make databases on it
+ * @param settings of PostgreSQL, for trying out what one would give; not for a server that is given
+ */
+export async function startServer(
+  url?: string,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<BenchServer> {
+  const server = url === undefined ? await startEmbedded(settings) : { url, stop: async () => {} };
   const prefix = `textyard_bench_${randomBytes(4).toString('hex')}`;
   const template = `${prefix}_template`;
   const at = (name: string) => {
@@ -88,11 +94,13 @@ async function vacuumFilled(client: pg.Client): Promise<void> {
   }
 }
 
-async function startEmbedded(): Promise<{ url: string; stop(): Promise<void> }> {
+async function startEmbedded(
+  settings: Readonly<Record<string, string>>,
+): Promise<{ url: string; stop(): Promise<void> }> {
   const folder = mkdtempSync(join(tmpdir(), 'textyard-bench-'));
   // The account PostgreSQL runs under must get through when the benchmark runs as root.
   chmodSync(folder, 0o755);
-  const server = await acquireEmbeddedPostgres({ directory: join(folder, '.textyard') });
+  const server = await acquireEmbeddedPostgres({ directory: join(folder, '.textyard'), settings });
   return {
     url: server.url,
     async stop() {
