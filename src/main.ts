@@ -47,6 +47,14 @@ export interface OpenOptions {
   outgoingClass?: new (init: OutgoingMessageInit) => OutgoingMessage;
 }
 
+/** Which part of the work a worker takes; what is left out is as the settings say. */
+export interface WorkerShare {
+  /** Send for these backends only. */
+  backends?: readonly string[];
+  /** Take inbound messages through the apps. */
+  inbound?: boolean;
+}
+
 /** An open yard: the router, its database, and what can be started in this process. */
 export interface Textyard {
   readonly settings: Settings;
@@ -59,7 +67,7 @@ export interface Textyard {
   /** The backends that `startWorker` made, by name; empty before. */
   readonly lines: ReadonlyMap<string, Backend>;
   /** Starts to send, and to take inbound messages through the apps. */
-  startWorker(): Promise<Worker>;
+  startWorker(share?: WorkerShare): Promise<Worker>;
   /** Starts the HTTP server. */
   startServer(): Promise<HttpServer>;
   /** Stops what was started, in reverse order, and closes the database. */
@@ -138,9 +146,9 @@ export async function openTextyard(options: OpenOptions = {}): Promise<Textyard>
       jobs,
       log,
       lines,
-      async startWorker() {
+      async startWorker(share = {}) {
         if (worker) throw new TextyardError('conflict', 'This process has a worker already.');
-        const targets = await openLines(settings, backends, lines);
+        const targets = await openLines(settings, backends, lines, share.backends);
         worker = new Worker({
           database,
           jobs,
@@ -148,7 +156,7 @@ export async function openTextyard(options: OpenOptions = {}): Promise<Textyard>
           apps: settings.apps,
           services: appServices(database, log),
           backends: targets,
-          inbound: settings.worker.inbound,
+          inbound: share.inbound ?? settings.worker.inbound,
           pollSeconds: settings.worker.pollSeconds,
           shutdownSeconds: settings.worker.shutdownSeconds,
           notify: settings.worker.notify,
@@ -211,8 +219,16 @@ async function openLines(
   settings: Settings,
   backends: ReadonlyMap<string, RouterBackend>,
   lines: Map<string, Backend>,
+  share: readonly string[] | undefined,
 ): Promise<WorkingBackend[]> {
-  const served = settings.worker.backends ?? [...settings.backends.keys()];
+  const served = share ?? settings.worker.backends ?? [...settings.backends.keys()];
+  const unknown = served.find((name) => !backends.has(name));
+  if (unknown !== undefined) {
+    const known = [...backends.keys()].join(', ');
+    throw new TextyardError('not_found', `backends: no backend is called "${unknown}"; there are ${known}`, {
+      field: 'backends',
+    });
+  }
   const targets: WorkingBackend[] = [];
   for (const name of served) {
     const row = backends.get(name);

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { MOST_DEAD_JOBS } from '../router/redrive.ts';
 import {
   countDeadTransmissions,
   countErroredInbound,
@@ -10,7 +11,6 @@ import { findBackendRow } from './backends.ts';
 import { UsageError } from './failures.ts';
 import { type CommonOptions, idList, positiveInteger, withCommonOptions, withExamples } from './options.ts';
 import { showProgress } from './progress.ts';
-import { MOST_JOBS, redrive } from './redrive.ts';
 import { oneLine, plural, print, printJson, table, time } from './terminal.ts';
 import { withYard } from './yard.ts';
 
@@ -77,7 +77,7 @@ async function list(options: ListOptions): Promise<void> {
     // Only transmissions have an error code.
     const inboundCount = code === undefined ? await countErroredInbound(database, filter) : 0;
     const inbound = inboundCount > 0 ? await listErroredInbound(database, filter, limit) : [];
-    const allJobs = code === undefined ? await jobs.deadJobs(MOST_JOBS) : [];
+    const allJobs = code === undefined ? await jobs.deadJobs(MOST_DEAD_JOBS) : [];
     const dead = allJobs.filter((job) => backend === undefined || job.queue === `outbound.${backend}`);
     if (options.json) {
       printJson({
@@ -159,7 +159,7 @@ async function redriveSome(options: RedriveOptions): Promise<void> {
     if (backend !== undefined) await findBackendRow(yard.database, backend);
     const progress = showProgress('put back', undefined);
     try {
-      return await redrive(yard, { backend, code, ids }, (done) => progress.update(done, done));
+      return await yard.router.redrive({ backend, code, ids }, (done) => progress.update(done, done));
     } finally {
       progress.stop();
     }

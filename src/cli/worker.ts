@@ -42,7 +42,7 @@ async function runWorker(options: WorkerShare): Promise<void> {
 /** Starts the worker for the share of the work that the options name; closes the yard if it cannot. */
 export async function startShare(yard: Textyard, options: WorkerShare) {
   try {
-    const { worker, backends } = yard.settings;
+    const { backends } = yard.settings;
     const unknown = options.backends?.find((name) => !backends.has(name));
     if (unknown !== undefined) {
       throw new UsageError(
@@ -50,9 +50,10 @@ export async function startShare(yard: Textyard, options: WorkerShare) {
       );
     }
     // The command line goes over the config file and the environment.
-    if (options.backends) worker.backends = options.backends;
-    if (options.inbound === false) worker.inbound = false;
-    return await yard.startWorker();
+    return await yard.startWorker({
+      ...(options.backends ? { backends: options.backends } : {}),
+      ...(options.inbound === false ? { inbound: false } : {}),
+    });
   } catch (error) {
     await yard.close();
     throw error;

@@ -65,6 +65,7 @@ export class JobQueue {
   readonly #localWakers = new Map<string, Set<() => void>>();
   readonly #notifiedAt = new Map<string, number>();
   readonly #known = new Set<string>();
+  readonly #notifying = new Set<Promise<void>>();
 
   constructor(database: Database, options: JobQueueOptions = {}) {
     this.#database = database;
@@ -97,6 +98,8 @@ export class JobQueue {
   }
 
   async stop(): Promise<void> {
+    // A process that sends and ends must not take the wake-up along.
+    await Promise.all(this.#notifying);
     await this.#boss.stop({ graceful: false, close: false });
   }
 
@@ -139,14 +142,11 @@ export class JobQueue {
   }
 
   /** Adds inbound messages for the apps; the job exists when `sql`'s transaction commits. */
-  async enqueueInbound(sql: Sql, jobs: readonly InboundJob[], startAfterSeconds?: number): Promise<void> {
+  async enqueueInbound(sql: Sql, jobs: readonly InboundJob[]): Promise<void> {
+    if (jobs.length === 0) return;
     await this.#boss.insert(
       INBOUND_QUEUE,
-      jobs.map((job) => ({
-        id: uuid7(),
-        data: job,
-        ...(startAfterSeconds === undefined ? {} : { startAfter: `${startAfterSeconds} seconds` }),
-      })),
+      jobs.map((job) => ({ id: uuid7(), data: job })),
       { db: asBoss(sql) },
     );
   }
@@ -194,7 +194,10 @@ export class JobQueue {
     const now = performance.now();
     if (now - (this.#notifiedAt.get(queue) ?? Number.NEGATIVE_INFINITY) < 25) return;
     this.#notifiedAt.set(queue, now);
-    notifyWake(this.#database, queue).catch(() => {});
+    const notified: Promise<void> = notifyWake(this.#database, queue)
+      .catch(() => {})
+      .finally(() => this.#notifying.delete(notified));
+    this.#notifying.add(notified);
   }
 
   /** As `wake`, from inside a transaction of the caller's: heard at its commit. */

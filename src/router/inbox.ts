@@ -1,5 +1,5 @@
 import { TextyardError } from '../errors.ts';
-import { INBOUND_QUEUE, type JobQueue } from '../jobs/queue.ts';
+import { INBOUND_QUEUE, type InboundJob, type JobQueue } from '../jobs/queue.ts';
 import type { Database } from '../store/database.ts';
 import { findInbound, insertInbound, type NewInbound } from '../store/inbound.ts';
 import { uuid7 } from '../store/uuid7.ts';
@@ -24,6 +24,15 @@ export interface InboxDependencies {
 
 /** Inbound messages that one job carries at the most: enough to share its cost, few enough to spread. */
 const INBOUND_JOB_SIZE = 50;
+
+/** Cuts inbound messages into jobs. */
+export function inboundJobs(ids: readonly string[]): InboundJob[] {
+  const jobs: InboundJob[] = [];
+  for (let at = 0; at < ids.length; at += INBOUND_JOB_SIZE) {
+    jobs.push({ ids: ids.slice(at, at + INBOUND_JOB_SIZE) });
+  }
+  return jobs;
+}
 
 /** Stores inbound texts with the jobs that take them to the apps; concurrent ones share a commit. */
 export class Inbox {
@@ -79,11 +88,7 @@ export class Inbox {
     const ids = await database.transaction(async (sql) => {
       const written = await insertInbound(sql, rows);
       const queued = rows.filter((row) => written.has(row.id)).map((row) => row.id);
-      const cut = [];
-      for (let at = 0; at < queued.length; at += INBOUND_JOB_SIZE) {
-        cut.push({ ids: queued.slice(at, at + INBOUND_JOB_SIZE) });
-      }
-      if (cut.length > 0) await jobs.enqueueInbound(sql, cut);
+      await jobs.enqueueInbound(sql, inboundJobs(queued));
       if (written.size < rows.length) {
         const keys = rows.flatMap((row) =>
           written.has(row.id) || row.externalId === undefined

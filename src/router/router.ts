@@ -4,6 +4,7 @@ import type { JobQueue } from '../jobs/queue.ts';
 import { segmentsOf } from '../sms/segments.ts';
 import { lookupConnections } from '../store/connections.ts';
 import type { Database } from '../store/database.ts';
+import type { DeadFilter } from '../store/dead-letters.ts';
 import {
   matchParkedReceipts,
   type NewReceipt,
@@ -36,6 +37,7 @@ import {
   type Recipients,
   type RouterBackend,
 } from './recipients.ts';
+import { type Redriven, redrive } from './redrive.ts';
 import { cancelledReport, finishReport, newReceipt, nobody, Problems } from './report.ts';
 import { checkSendOptions, newMessage, RecipientSorter, type SendOptions, type SendReport } from './send.ts';
 
@@ -150,6 +152,16 @@ export class Router {
       identity: row.identity,
       ...(row.contactId === null ? {} : { contactId: BigInt(row.contactId) }),
     }));
+  }
+
+  /**
+   * Puts what was given up on back to work: transmissions whose tries are used up or whose outcome is
+   * unknown, inbound messages that an app failed on, jobs that became dead letters.
+   *
+   * @param onProgress told how many are back
+   */
+  redrive(filter: DeadFilter = {}, onProgress: (done: number) => void = () => {}): Promise<Redriven> {
+    return redrive(this.#deps, filter, onProgress);
   }
 
   /** Runs the outgoing phase; undefined when an app cancelled. For the worker, which sends replies. */

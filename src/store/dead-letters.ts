@@ -19,7 +19,7 @@ export interface DeadTransmission {
   readonly deadAt: Date;
 }
 
-const MATCHES = `t.dead_at IS NOT NULL AND t.status = 'E'
+const MATCHES = `t.dead_at IS NOT NULL AND t.status = 'E' AND t.id <> t.message_id
   AND ($1::text IS NULL OR t.backend_id = (SELECT id FROM backends WHERE name = $1::text))
   AND ($2::text IS NULL OR t.error_code = $2::text)
   AND ($3::uuid[] IS NULL OR t.id = ANY($3::uuid[]))`;
@@ -104,7 +104,9 @@ export interface ErroredInbound {
   readonly date: Date;
 }
 
+/** An inbound message and its transmission bear one id; the index on `dead_at` finds them. */
 const ERRORED = `m.direction = 'I' AND m.status = 'E'
+  AND EXISTS (SELECT FROM transmissions t WHERE t.id = m.id AND t.dead_at IS NOT NULL)
   AND ($1::text IS NULL OR m.backend_id = (SELECT id FROM backends WHERE name = $1::text))
   AND ($2::uuid[] IS NULL OR m.id = ANY($2::uuid[]))`;
 

@@ -123,7 +123,8 @@ WITH done AS (
   WHERE m.id = o.id AND m.status = 'Q'
   RETURNING m.id, o.status, o.error
 ), passed AS (
-  UPDATE transmissions t SET status = d.status, error_message = d.error, updated = now()
+  UPDATE transmissions t SET status = d.status, error_message = d.error, updated = now(),
+    dead_at = CASE WHEN d.status = 'E' THEN now() END
   FROM done d WHERE t.id = d.id
 )
 SELECT id FROM done`;

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { finishInbound } from '../../src/store/inbound.ts';
 import { eventually, openTestYard, type TestYard } from '../support/yard.ts';
 import { textyard, workFolder } from './command-line.ts';
 
@@ -182,10 +183,8 @@ describe('dead letters', () => {
 
   it('puts errored inbound texts and dead jobs back', async () => {
     const { id } = await yard.router.receive('hi', { backend: 'a', identity: '1' });
-    await yard.sql(
-      `UPDATE messages SET status = 'E', error = 'app.handle: oops', errored_count = 1; DELETE FROM pgboss.job`,
-    );
-    await yard.sql(`UPDATE transmissions SET status = 'E', error_message = 'oops'`);
+    await finishInbound(yard.database, [{ id, status: 'E', error: 'app.handle: oops' }]);
+    await yard.sql('DELETE FROM pgboss.job');
     await yard.router.send('x', phones('b', 1));
     await yard.sql(`UPDATE pgboss.job SET retry_limit = 0 WHERE name = 'outbound.b'`);
     const jobs = await yard.jobs.fetch('outbound.b', 1);
