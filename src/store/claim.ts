@@ -10,6 +10,8 @@ export interface ClaimRequest {
   readonly ranges: readonly IdRange[];
   /** How many transmissions one of the ranges holds at the most. */
   readonly mostPerRange: number;
+  /** How many they hold together at the most. */
+  readonly count: number;
   /** A new id per claim; results are only written where it still stands. */
   readonly token: string;
   readonly leaseSeconds: number;
@@ -53,7 +55,7 @@ const UNCHANGED = 't.id = j.id AND t.status = j.was AND t.lease_until IS NOT DIS
  * expired, suppressed  E without being sent
  * Rows that are S, D, or E for good are not touched: a transmission that succeeded is never sent again.
  */
-function claimStatement(source: string, limit: number): string {
+function claimStatement(source: string, perRange: number, inAll: number): string {
   return `
 WITH due AS (
   SELECT t.* FROM ${source} AS r(first, last)
@@ -62,8 +64,9 @@ WITH due AS (
     FROM transmissions t
     WHERE t.id BETWEEN r.first AND r.last AND t.backend_id = $3::int
       AND (t.status IN ('Q', 'P') OR (t.status = 'E' AND t.retry_at <= now()))
-    ORDER BY t.id LIMIT ${limit}
+    ORDER BY t.id LIMIT ${perRange}
   ) t
+  LIMIT ${inAll}
 ), judged AS MATERIALIZED (
   SELECT d.*, c.identity, m.text AS message_text, m.priority, m.valid_until, m.fields, m.in_response_to_id,
     CASE
@@ -134,12 +137,11 @@ export async function claimTransmissions(database: Database, request: ClaimReque
   // A claim lost in a crash of the server makes what was handed over unknown, and `resend` sends it
   // again; `hold` must know of it.
   const sql = request.onUnknown === 'hold' ? database : database.relaxed;
-  // A power of two, so that there are few different statements.
-  const limit = 2 ** Math.ceil(Math.log2(Math.max(1, request.mostPerRange)));
+  const perRange = powerOfTwo(request.mostPerRange);
   // One range is the usual case, whose plan the server can keep; for several it has to know how many.
   const isOne = request.ranges.length === 1;
   const rows = await sql.query<ClaimRow>(
-    claimStatement(isOne ? ONE_RANGE : SEVERAL_RANGES, limit),
+    claimStatement(isOne ? ONE_RANGE : SEVERAL_RANGES, perRange, powerOfTwo(request.count)),
     [
       request.ranges.map((range) => range[0]),
       request.ranges.map((range) => range[1]),
@@ -149,7 +151,7 @@ export async function claimTransmissions(database: Database, request: ClaimReque
       request.leaseSeconds,
       request.onUnknown === 'hold',
     ],
-    isOne ? `claim-${limit}` : undefined,
+    isOne ? `claim-${perRange}` : undefined,
   );
   // A message's text travels once, with its first row here.
   const texts = new Map<string, string>();
@@ -175,6 +177,11 @@ export async function claimTransmissions(database: Database, request: ClaimReque
     });
   }
   return { transmissions, heldSeconds };
+}
+
+/** The next one up, so that there are few different statements. */
+function powerOfTwo(n: number): number {
+  return 2 ** Math.ceil(Math.log2(Math.max(1, n)));
 }
 
 /** Prolongs the leases of claims that are still at work. */

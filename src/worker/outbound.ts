@@ -93,6 +93,7 @@ export class OutboundHandler {
       backendId: id,
       backendName: name,
       ranges: unit.flatMap((job) => job.data.ranges),
+      count: expected,
       mostPerRange: Math.max(...unit.map(({ data }) => (data.ranges.length === 1 ? data.count : 1))),
       token,
       leaseSeconds: policy.leaseSeconds,
