@@ -2,8 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { App } from '../../../src/index.ts';
 import type { BenchCase, Sample, Setting } from '../case.ts';
 import { loadConnections, openConnections } from '../floor/connections.ts';
+import { Dispatcher } from '../floor/dispatcher.ts';
 import { answerByHand, receiveByHand } from '../floor/inbound.ts';
-import { HandDispatcher } from '../floor/sends.ts';
+import { dispatchByHand } from '../floor/sends.ts';
+import { answerStepwise, dispatchStepwise, receiveStepwise } from '../floor/stepwise.ts';
 import { BACKEND, fillConnections, phone } from '../phones.ts';
 import { peakRssMb, perSecond, Stopwatch } from '../stopwatch.ts';
 import { DO_NOTHING, inFlight, openBenchYard, untilMessagesSent } from '../yard.ts';
@@ -36,41 +38,42 @@ async function receiveMany({ url, size }: Setting): Promise<Sample> {
   return sample;
 }
 
-async function receiveManyByHand({ url, size }: Setting): Promise<Sample> {
-  const connections = openConnections(url);
-  const { backendId } = await loadConnections(connections.durable, 1);
-  const dispatcher = new HandDispatcher(connections, 2);
-  let answering: Promise<void> | undefined;
-  let again = false;
-  const answer = async () => {
-    do {
-      again = false;
-      while ((await answerByHand(connections, backendId)) > 0) dispatcher.wake();
-    } while (again);
-  };
-  const wake = () => {
-    again = true;
-    answering ??= answer().finally(() => {
-      answering = undefined;
-      if (again) wake();
-    });
-  };
-  const group = receiveByHand(connections, backendId, wake);
-  const receive = (run: string) => (n: number) =>
-    group.submit({ text: 'ping', identity: phone(n), externalId: `${run}-${n}` });
-  const warmUp = Math.min(WARM_UP, size);
-  await inFlight(warmUp, IN_FLIGHT, receive('warm-up'));
-  while (dispatcher.sent < warmUp) await sleep(2);
-  const watch = new Stopwatch();
-  await inFlight(size, IN_FLIGHT, receive('run'));
-  const acceptedMs = watch.ms;
-  while (dispatcher.sent < warmUp + size) await sleep(2);
-  const sample = figures(size, acceptedMs, watch);
-  await answering;
-  await dispatcher.stop();
-  await connections.close();
-  return sample;
+interface ByHand {
+  readonly receive: typeof receiveByHand;
+  readonly answer: typeof answerByHand;
+  readonly dispatch: typeof dispatchByHand;
 }
+
+function receiveManyByHand({ receive, answer, dispatch }: ByHand) {
+  return async ({ url, size }: Setting): Promise<Sample> => {
+    const connections = openConnections(url);
+    const { backendId } = await loadConnections(connections.durable, 1);
+    const dispatcher = new Dispatcher(2, () => dispatch(connections));
+    const answerer = new Dispatcher(1, async () => {
+      const answered = await answer(connections, backendId);
+      if (answered > 0) dispatcher.wake();
+      return answered;
+    });
+    const group = receive(connections, backendId, () => answerer.wake());
+    const receiveOne = (run: string) => (n: number) =>
+      group.submit({ text: 'ping', identity: phone(n), externalId: `${run}-${n}` });
+    const warmUp = Math.min(WARM_UP, size);
+    await inFlight(warmUp, IN_FLIGHT, receiveOne('warm-up'));
+    while (dispatcher.done < warmUp) await sleep(2);
+    const watch = new Stopwatch();
+    await inFlight(size, IN_FLIGHT, receiveOne('run'));
+    const acceptedMs = watch.ms;
+    while (dispatcher.done < warmUp + size) await sleep(2);
+    const sample = figures(size, acceptedMs, watch);
+    await answerer.stop();
+    await dispatcher.stop();
+    await connections.close();
+    return sample;
+  };
+}
+
+const STEPWISE = { receive: receiveStepwise, answer: answerStepwise, dispatch: dispatchStepwise };
+const MERGED = { receive: receiveByHand, answer: answerByHand, dispatch: dispatchByHand };
 
 function figures(size: number, acceptedMs: number, watch: Stopwatch): Sample {
   const { ms, cpuMicros } = watch;
@@ -90,12 +93,14 @@ export const inbound: BenchCase = {
   isDefault: true,
   contenders: [
     { name: 'ours', prepare: fillConnections, run: receiveMany },
-    { name: 'floor', prepare: fillConnections, run: receiveManyByHand },
+    { name: 'floor', prepare: fillConnections, run: receiveManyByHand(MERGED) },
+    { name: 'stepwise', prepare: fillConnections, run: receiveManyByHand(STEPWISE) },
   ],
   ratios: [
     { metric: 'perSecond', of: 'ours', to: 'floor', aim: { atLeast: 0.5 } },
     { metric: 'acceptedPerSecond', of: 'ours', to: 'floor' },
     { metric: 'cpuMicrosEach', of: 'ours', to: 'floor' },
+    { metric: 'perSecond', of: 'ours', to: 'stepwise' },
   ],
   limits: [{ metric: 'perSecond', of: 'ours', aim: { atLeast: 5_000 } }],
 };

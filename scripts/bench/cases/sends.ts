@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BenchCase, Sample, Setting } from '../case.ts';
 import { loadConnections, openConnections } from '../floor/connections.ts';
-import { acceptByHand, HandDispatcher } from '../floor/sends.ts';
+import { Dispatcher } from '../floor/dispatcher.ts';
+import { acceptByHand, dispatchByHand } from '../floor/sends.ts';
+import { acceptStepwise, dispatchStepwise } from '../floor/stepwise.ts';
 import { BACKEND, fillConnections, phone } from '../phones.ts';
 import { peakRssMb, perSecond, Stopwatch } from '../stopwatch.ts';
 import { inFlight, openBenchYard, untilMessagesSent } from '../yard.ts';
@@ -25,24 +27,26 @@ async function sendMany({ url, size }: Setting): Promise<Sample> {
   return sample;
 }
 
-async function sendManyByHand({ url, size }: Setting): Promise<Sample> {
-  const connections = openConnections(url);
-  const { backendId, connectionIds } = await loadConnections(connections.durable, size);
-  const dispatcher = new HandDispatcher(connections, 2);
-  const group = acceptByHand(connections, backendId, () => dispatcher.wake());
-  const send = (n: number) =>
-    group.submit({ text: `Your code is ${n}`, connectionId: connectionIds[n] as string });
-  const warmUp = Math.min(WARM_UP, size);
-  await inFlight(warmUp, IN_FLIGHT, send);
-  while (dispatcher.sent < warmUp) await sleep(2);
-  const watch = new Stopwatch();
-  await inFlight(size, IN_FLIGHT, send);
-  const acceptedMs = watch.ms;
-  while (dispatcher.sent < warmUp + size) await sleep(2);
-  const sample = figures(size, acceptedMs, watch);
-  await dispatcher.stop();
-  await connections.close();
-  return sample;
+function sendManyByHand(accept: typeof acceptByHand, dispatch: typeof dispatchByHand) {
+  return async ({ url, size }: Setting): Promise<Sample> => {
+    const connections = openConnections(url);
+    const { backendId, connectionIds } = await loadConnections(connections.durable, size);
+    const dispatcher = new Dispatcher(2, () => dispatch(connections));
+    const group = accept(connections, backendId, () => dispatcher.wake());
+    const send = (n: number) =>
+      group.submit({ text: `Your code is ${n}`, connectionId: connectionIds[n] as string });
+    const warmUp = Math.min(WARM_UP, size);
+    await inFlight(warmUp, IN_FLIGHT, send);
+    while (dispatcher.done < warmUp) await sleep(2);
+    const watch = new Stopwatch();
+    await inFlight(size, IN_FLIGHT, send);
+    const acceptedMs = watch.ms;
+    while (dispatcher.done < warmUp + size) await sleep(2);
+    const sample = figures(size, acceptedMs, watch);
+    await dispatcher.stop();
+    await connections.close();
+    return sample;
+  };
 }
 
 function figures(size: number, acceptedMs: number, watch: Stopwatch): Sample {
@@ -63,12 +67,14 @@ export const sends: BenchCase = {
   isDefault: true,
   contenders: [
     { name: 'ours', prepare: fillConnections, run: sendMany },
-    { name: 'floor', prepare: fillConnections, run: sendManyByHand },
+    { name: 'floor', prepare: fillConnections, run: sendManyByHand(acceptByHand, dispatchByHand) },
+    { name: 'stepwise', prepare: fillConnections, run: sendManyByHand(acceptStepwise, dispatchStepwise) },
   ],
   ratios: [
     { metric: 'perSecond', of: 'ours', to: 'floor', aim: { atLeast: 0.6 } },
     { metric: 'acceptedPerSecond', of: 'ours', to: 'floor' },
     { metric: 'cpuMicrosEach', of: 'ours', to: 'floor' },
+    { metric: 'perSecond', of: 'ours', to: 'stepwise' },
   ],
   limits: [{ metric: 'perSecond', of: 'ours', aim: { atLeast: 10_000 } }],
 };

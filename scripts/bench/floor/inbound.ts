@@ -79,7 +79,7 @@ export function receiveByHand(
   return new Group(commit, MOST_PER_COMMIT, 2);
 }
 
-/** Answers what has come in until nothing is left. Returns how many it answered. */
+/** Answers a few jobs of inbound texts. Returns how many it answered. */
 export async function answerByHand(connections: FloorConnections, backendId: number): Promise<number> {
   const { rows } = await connections.relaxed.query({ text: FETCH_TEXTS });
   if (rows.length === 0) return 0;

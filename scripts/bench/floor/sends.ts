@@ -75,53 +75,19 @@ export function acceptByHand(
   return new Group(commit, MOST_PER_COMMIT, 2);
 }
 
-/** Takes what is queued to S until told to stop; `wake` when there is something. */
-export class HandDispatcher {
-  readonly #connections: FloorConnections;
-  readonly #loops: Promise<void>[];
-  #stopped = false;
-  #sent = 0;
-  #waiting: (() => void)[] = [];
-  #woken = 0;
-
-  constructor(connections: FloorConnections, concurrency: number) {
-    this.#connections = connections;
-    this.#loops = Array.from({ length: concurrency }, () => this.#loop());
+/** Takes a few jobs' transmissions to S. Returns how many. */
+export async function dispatchByHand({ durable, relaxed }: FloorConnections): Promise<number> {
+  const { rows } = await relaxed.query(CLAIM);
+  if (rows.length > 0) {
+    await durable.query({
+      name: 'sent',
+      text: SENT,
+      values: [
+        rows.map((row) => row.id),
+        rows.map((row) => `x-${row.id}`),
+        [...new Set(rows.map((row) => row.job))],
+      ],
+    });
   }
-
-  get sent(): number {
-    return this.#sent;
-  }
-
-  wake(): void {
-    this.#woken += 1;
-    for (const rouse of this.#waiting.splice(0)) rouse();
-  }
-
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    this.wake();
-    await Promise.all(this.#loops);
-  }
-
-  async #loop(): Promise<void> {
-    while (!this.#stopped) {
-      const woken = this.#woken;
-      const { rows } = await this.#connections.relaxed.query({ text: CLAIM });
-      if (rows.length > 0) {
-        await this.#connections.durable.query({
-          name: 'sent',
-          text: SENT,
-          values: [
-            rows.map((row) => row.id),
-            rows.map((row) => `x-${row.id}`),
-            [...new Set(rows.map((row) => row.job))],
-          ],
-        });
-        this.#sent += rows.length;
-      } else if (woken === this.#woken && !this.#stopped) {
-        await new Promise<void>((resolve) => this.#waiting.push(resolve));
-      }
-    }
-  }
+  return rows.length;
 }
