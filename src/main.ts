@@ -129,6 +129,7 @@ export async function openTextyard(options: OpenOptions = {}): Promise<Textyard>
     const { incomingClass, outgoingClass } = options;
     const router = new Router({
       database,
+      prisma,
       jobs,
       backends,
       apps: settings.apps,

@@ -2,9 +2,12 @@ import type { InboundReceipt } from '../backends/backend.ts';
 import { TextyardError } from '../errors.ts';
 import type { JobQueue } from '../jobs/queue.ts';
 import { segmentsOf } from '../sms/segments.ts';
+import { type StoredConnection, streamConnections } from '../store/connection-stream.ts';
 import { lookupConnections } from '../store/connections.ts';
 import type { Database } from '../store/database.ts';
 import type { DeadFilter } from '../store/dead-letters.ts';
+import type { Prisma } from '../store/generated/client.ts';
+import type { TextyardPrisma } from '../store/prisma.ts';
 import {
   matchParkedReceipts,
   type NewReceipt,
@@ -43,6 +46,7 @@ import { checkSendOptions, newMessage, RecipientSorter, type SendOptions, type S
 
 export interface RouterDependencies {
   readonly database: Database;
+  readonly prisma: TextyardPrisma;
   readonly jobs: JobQueue;
   readonly backends: ReadonlyMap<string, RouterBackend>;
   readonly apps: readonly App[];
@@ -162,6 +166,14 @@ export class Router {
    */
   redrive(filter: DeadFilter = {}, onProgress: (done: number) => void = () => {}): Promise<Redriven> {
     return redrive(this.#deps, filter, onProgress);
+  }
+
+  /**
+   * The stored connections that fit a Prisma filter, as a stream of recipients:
+   * `send(text, router.connections({ contact: { language: 'fr' } }))`. All of them without a filter.
+   */
+  connections(where: Prisma.ConnectionWhereInput = {}): AsyncGenerator<StoredConnection> {
+    return streamConnections(this.#deps.prisma, where);
   }
 
   /** Runs the outgoing phase; undefined when an app cancelled. For the worker, which sends replies. */

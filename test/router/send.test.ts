@@ -90,6 +90,17 @@ describe('send', () => {
     expect(await message(streamed.id)).toMatchObject({ recipients: 5 });
   });
 
+  it('sends to the connections that a query finds', async () => {
+    await yard.router.lookupConnections('names', ['ami', 'amie', 'friend']);
+    await yard.sql(`WITH c AS (INSERT INTO contacts (language) VALUES ('fr') RETURNING id)
+      UPDATE connections SET contact_id = c.id FROM c WHERE identity IN ('ami', 'amie')`);
+    const report = await yard.router.send(
+      'Bonjour',
+      yard.router.connections({ contact: { language: 'fr' } }),
+    );
+    expect((await transmissions(report.id)).map((row) => row.identity)).toEqual(['ami', 'amie']);
+  });
+
   it('reports bad recipients by line and sends to the good ones', async () => {
     const seen: number[] = [];
     const report = await yard.router.send(
