@@ -10,6 +10,8 @@ export interface Setting {
   readonly size: number;
   /** A folder for the plans of the statements, if they are wanted. */
   readonly plans?: string;
+  /** Only to see that it works: few repeats. */
+  readonly brief?: boolean;
 }
 
 /** One way to do the work of a case: our pipeline, the hand-written floor, or a variant. */

@@ -72,11 +72,18 @@ export function resultLines(result: CaseResult): string[] {
   return lines;
 }
 
-function spread({ median, min, max }: Spread): string {
-  return `${number(median)} (${number(min)}–${number(max)})`;
+function spread(value: Spread): string {
+  const { median, range } = spreadText(value);
+  return `${median} (${range})`;
 }
 
-function aimText({ atLeast, atMost }: Aim): string {
+/** The median and the range of a figure, as they are shown. */
+export function spreadText({ median, min, max }: Spread): { median: string; range: string } {
+  return { median: number(median), range: `${number(min)}–${number(max)}` };
+}
+
+/** An aim, as it is shown. */
+export function aimText({ atLeast, atMost }: Aim): string {
   return [
     atLeast === undefined ? '' : `≥ ${number(atLeast)}`,
     atMost === undefined ? '' : `≤ ${number(atMost)}`,

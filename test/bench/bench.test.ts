@@ -7,7 +7,7 @@ import { quantile, ratioOf, spreadOf } from '../../scripts/bench/statistics.ts';
 import { openBenchYard } from '../../scripts/bench/yard.ts';
 import { createTestDatabase } from '../support/database.ts';
 
-const SIZE = 30;
+const SIZE = 10;
 
 describe.each(CASES)('$name', (bench) => {
   test.each(bench.contenders)('$name', async (contender) => {
@@ -17,7 +17,7 @@ describe.each(CASES)('$name', (bench) => {
       await yard.close();
       const size = contender.share === 0 ? 0 : SIZE;
       await withClient(database.url, async (client) => contender.prepare?.(client, size));
-      const sample = await contender.run({ url: database.url, size });
+      const sample = await contender.run({ url: database.url, size, brief: true });
       const wanted = [
         ...bench.ratios.flatMap(({ metric, of, to }) => [of, to].map((name) => ({ name, metric }))),
         ...bench.limits.map(({ metric, of }) => ({ name: of, metric })),

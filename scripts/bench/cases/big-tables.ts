@@ -64,7 +64,7 @@ async function fillPast(sql: pg.Client, rows: number): Promise<void> {
 }
 
 /** Sends batches to random phones, receipts and all, and times what PostgreSQL is asked on the way. */
-async function run({ url, size, plans }: Setting): Promise<Sample> {
+async function run({ url, size, plans, brief }: Setting): Promise<Sample> {
   let handed: string[] = [];
   const backend: Backend = {
     receiptsBy: 'transmission',
@@ -90,9 +90,10 @@ async function run({ url, size, plans }: Setting): Promise<Sample> {
       handed.map((transmissionId) => ({ transmissionId, providerStatus: 'delivered', status: 'D' })),
     );
   };
-  for (let n = 0; n < REPEATS / 2; n++) await step();
+  const repeats = brief ? 2 : REPEATS;
+  for (let n = 0; n < repeats / 2; n++) await step();
   const times = timeStatements();
-  for (let n = 0; n < REPEATS; n++) await step();
+  for (let n = 0; n < repeats; n++) await step();
   const sample = millisecondsEach(times());
   if (plans !== undefined) {
     const collected = collectPlans(nameOf);

@@ -16,6 +16,11 @@ export interface FloorConnections {
 export function openConnections(url: string, max = 6): FloorConnections {
   const durable = new pg.Pool({ connectionString: url, max });
   const relaxed = new pg.Pool({ connectionString: url, max, options: '-c synchronous_commit=off' });
+  for (const pool of [durable, relaxed]) {
+    // A database that is dropped ends its connections; that is nobody's error any more.
+    pool.on('error', () => {});
+    pool.on('connect', (client) => client.on('error', () => {}));
+  }
   return {
     durable,
     relaxed,
