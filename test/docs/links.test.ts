@@ -28,6 +28,19 @@ describe.each(PAGES)('$path', (one) => {
     expect(named.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
   });
 
+  test('names only code that is there', () => {
+    const wrong: string[] = [];
+    for (const [, names = '', file = ''] of one.text.matchAll(
+      /((?:`[\w.]+`(?:, | and )?)+) in `((?:src|test)\/[\w./-]+\.ts)`/g,
+    )) {
+      const code = readFileSync(join(ROOT, file), 'utf8');
+      for (const name of names.match(/[\w.]+(?=`)/g) ?? []) {
+        if (!code.includes(name.split('.').at(-1) ?? '')) wrong.push(`${name} in ${file}`);
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+
   test('names only npm scripts that are there', () => {
     const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
     const named = [...one.text.matchAll(/\bnpm (?:run (?:-s )?([a-z:-]+)|(?:test|start)\b)/g)].map(
