@@ -108,21 +108,14 @@ async function runCase(
 }
 
 function runContender(bench: BenchCase, contender: Contender, url: string, size: number): Promise<Sample> {
-  const profile = options['cpu-prof'];
-  const child = fork(
-    join(import.meta.dirname, 'run-contender.ts'),
-    [
-      bench.name,
-      contender.name,
-      JSON.stringify({ url, size, statements: options.statements, plans: options.plans }),
-    ],
-    {
-      execArgv:
-        profile === undefined
-          ? []
-          : ['--cpu-prof', `--cpu-prof-dir=${resolve(profile, bench.name, contender.name)}`],
-    },
-  );
+  const { statements, plans } = options;
+  const profile = options['cpu-prof'] === undefined ? undefined : resolve(options['cpu-prof']);
+  const setting = { url, size, statements, plans, profile };
+  const child = fork(join(import.meta.dirname, 'run-contender.ts'), [
+    bench.name,
+    contender.name,
+    JSON.stringify(setting),
+  ]);
   return new Promise((done, fail) => {
     let sample: Sample | undefined;
     child.once('message', (message) => {

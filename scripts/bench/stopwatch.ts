@@ -1,7 +1,21 @@
+let listener: (() => void) | undefined;
+
+/** Calls `started` when the work proper begins: at the first stopwatch that is made. */
+export function onFirstStart(started: () => void): void {
+  listener = started;
+}
+
 /** Time and processor time of this process since it was made. */
 export class Stopwatch {
-  readonly #cpu = process.cpuUsage();
-  readonly #start = performance.now();
+  readonly #cpu: NodeJS.CpuUsage;
+  readonly #start: number;
+
+  constructor() {
+    listener?.();
+    listener = undefined;
+    this.#cpu = process.cpuUsage();
+    this.#start = performance.now();
+  }
 
   /** Milliseconds passed. */
   get ms(): number {
