@@ -11,6 +11,7 @@ export type {
   OutboundTransmission,
   SendResult,
 } from './backends/backend.ts';
+export { perMessageBackend } from './backends/per-message.ts';
 export { type BackendPolicy, backendPolicySchema } from './backends/policy.ts';
 export { type Config, defineConfig, type Settings } from './config/settings.ts';
 export {

@@ -60,8 +60,6 @@ export const settingsSchema = z.strictObject({
   log: z
     .strictObject({
       level: z.enum(LOG_LEVELS).default('info'),
-      /** Log the texts of messages too. They are personal data. */
-      texts: z.boolean().default(false),
     })
     .prefault({}),
   /** Without it nothing is ever deleted. */

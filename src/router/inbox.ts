@@ -25,6 +25,12 @@ export interface InboxDependencies {
 /** Inbound messages that one job carries at the most: enough to share its cost, few enough to spread. */
 const INBOUND_JOB_SIZE = 50;
 
+/** RapidSMS's way of giving the provider's id. */
+function externalIdOf(fields: Record<string, unknown> | undefined): string | undefined {
+  const id = fields?.external_id;
+  return typeof id === 'string' && id !== '' ? id : undefined;
+}
+
 /** Cuts inbound messages into jobs. */
 export function inboundJobs(ids: readonly string[]): InboundJob[] {
   const jobs: InboundJob[] = [];
@@ -60,7 +66,8 @@ export class Inbox {
       });
     }
     const identity = normalizeSender(connection.identity, backend.policy);
-    const { externalId, receivedAt, fields } = options;
+    const { receivedAt, fields } = options;
+    const externalId = options.externalId ?? externalIdOf(fields);
     const stored = await this.#receives.submit({
       id: uuid7(),
       backendId: backend.id,

@@ -1,6 +1,6 @@
 import type { SendResult } from '../backends/backend.ts';
 import type { BackendPolicy } from '../backends/policy.ts';
-import { errorClassOf, SendError, type SendErrorCode } from '../errors.ts';
+import { errorClassOf, isSendErrorCode, type SendError, type SendErrorCode } from '../errors.ts';
 import type { ClaimedTransmission } from '../store/claim.ts';
 import type { TransmissionOutcome } from '../store/results.ts';
 
@@ -78,7 +78,7 @@ export function judge(
 
 /** The results of what a call left unreported, from how the call ended. */
 export function leftoverResult(transmission: ClaimedTransmission, failure: unknown): SendResult {
-  if (failure instanceof SendError) {
+  if (isSendError(failure)) {
     const { failedIdentities } = failure;
     if (failedIdentities && !failedIdentities.includes(transmission.identity)) {
       return { transmissionId: transmission.id, outcome: 'sent' };
@@ -92,6 +92,15 @@ export function leftoverResult(transmission: ClaimedTransmission, failure: unkno
         ? failure.message
         : String(failure);
   return failed(transmission.id, 'unknown_outcome', message);
+}
+
+/** By its name and code, not its class: a backend may have come with a textyard of its own. */
+function isSendError(failure: unknown): failure is SendError {
+  return (
+    failure instanceof Error &&
+    failure.name === 'SendError' &&
+    isSendErrorCode(String((failure as SendError).code))
+  );
 }
 
 function failed(

@@ -114,7 +114,8 @@ export class Worker {
     this.#every(60_000, 'matching old receipts', () => matchParkedReceipts(database, 3 * 86_400));
     const { retentionDays } = this.#options;
     if (retentionDays !== undefined) {
-      this.#every(3_600_000, 'deleting what is old', () => this.#deleteOld(retentionDays));
+      // Soon after the start too: a worker may be started anew more often than that.
+      this.#every(3_600_000, 'deleting what is old', () => this.#deleteOld(retentionDays), 60_000);
     }
     this.#every(5_000, 'looking after jobs', () => jobs.supervise());
     this.#every(5_000, 'saying that it lives', () => this.#register());
@@ -288,10 +289,10 @@ export class Worker {
     });
   }
 
-  /** Repeats something; one that is still running is not started again. */
-  #every(ms: number, doing: string, work: () => Promise<unknown>): void {
+  /** Repeats something, the first time after `firstMs`; one that is still running is not started again. */
+  #every(ms: number, doing: string, work: () => Promise<unknown>, firstMs = ms): void {
     let busy = false;
-    const timer = setInterval(async () => {
+    const run = async () => {
       if (busy) return;
       busy = true;
       try {
@@ -301,7 +302,8 @@ export class Worker {
       } finally {
         busy = false;
       }
-    }, ms);
-    this.#timers.push(timer);
+    };
+    if (firstMs < ms) this.#timers.push(setTimeout(run, firstMs));
+    this.#timers.push(setInterval(run, ms));
   }
 }

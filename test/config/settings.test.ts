@@ -43,7 +43,7 @@ describe('what is right', () => {
       pollSeconds: 1,
       backends: undefined,
     });
-    expect(settings.log).toEqual({ level: 'info', texts: false });
+    expect(settings.log).toEqual({ level: 'info' });
     expect(settings.databaseUrl).toBeUndefined();
   });
 

@@ -60,6 +60,15 @@ describe('receive', () => {
     expect(other.duplicate).toBe(false);
   });
 
+  it('takes the provider id from fields.external_id, as RapidSMS does', async () => {
+    const [first, again] = await Promise.all(
+      [1, 2].map(() =>
+        yard.router.receive('x', { backend: 'a', identity: 'p' }, { fields: { external_id: 'from-fields' } }),
+      ),
+    );
+    expect(first!.id).toBe(again!.id);
+  });
+
   it('keeps senders that are no phone numbers, and empty texts, as they came', async () => {
     const message = await yard.router.receive('', { backend: 'b', identity: 'MPESA' });
     expect(message.connection.identity).toBe('MPESA');
