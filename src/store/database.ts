@@ -93,6 +93,12 @@ export class Database implements Sql {
     const attempt = async () => {
       const client = await this.pool.connect();
       let broken: Error | undefined;
+      // The pool listens to idle connections only: one that breaks between two statements of ours would
+      // end the process.
+      const onBroken = (error: Error) => {
+        broken = error;
+      };
+      client.on('error', onBroken);
       try {
         await client.query('BEGIN');
         const result = await work(sqlFromPg(client, this.#prepare));
@@ -104,6 +110,7 @@ export class Database implements Sql {
         });
         throw error;
       } finally {
+        client.off('error', onBroken);
         client.release(broken);
       }
     };
