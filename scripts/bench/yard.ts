@@ -27,8 +27,15 @@ export function handedOver(yard: Textyard): number {
   return line?.ledger?.totals.handedOver ?? 0;
 }
 
-/** Resolves when all transmissions of a message are sent. @throws Error when some cannot be */
-export async function untilSent(yard: Textyard, messageId: string): Promise<void> {
+/**
+ * Resolves when all transmissions of a message are sent. Each look costs PostgreSQL something, so it
+ * does not look before the operator in this process has been handed all of them.
+ *
+ * @param handed how many it will have been handed by then, where the worker is in this process
+ * @throws Error when some cannot be sent
+ */
+export async function untilSent(yard: Textyard, messageId: string, handed = 0): Promise<void> {
+  while (handedOver(yard) < handed) await sleep(5);
   for (;;) {
     const [row] = await yard.database.query<{ status: string; sent: number; failed: number }>(
       'SELECT status, sent_count AS sent, errored_count AS failed FROM messages WHERE id = $1::uuid',
@@ -36,7 +43,7 @@ export async function untilSent(yard: Textyard, messageId: string): Promise<void
     );
     if (row?.status === 'S') return;
     if (row?.status === 'E') throw new Error(`${row.failed} transmissions failed`);
-    await sleep(10);
+    await sleep(handed > 0 ? 5 : 20);
   }
 }
 

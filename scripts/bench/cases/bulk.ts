@@ -14,11 +14,11 @@ export async function sendBulk({ url, size }: { url: string; size: number }): Pr
   await yard.startWorker();
   const recipients = Array.from({ length: size }, (_, n) => ({ backend: BACKEND, identity: phone(n) }));
   const first = await yard.router.send('Warming up', recipients.slice(0, WARM_UP));
-  await untilSent(yard, first.id);
+  await untilSent(yard, first.id, first.queued);
   const watch = new Stopwatch();
   const report = await yard.router.send('Hello from the benchmark', recipients);
   const sentMs = watch.ms;
-  await untilSent(yard, report.id);
+  await untilSent(yard, report.id, first.queued + report.queued);
   const sample = figures(size, sentMs, watch);
   await yard.close();
   return sample;
