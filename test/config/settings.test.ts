@@ -98,7 +98,7 @@ describe('what is right', () => {
       databaseUrl: 'postgres://file/db',
       backends: { a: { type: 'simulator' }, b: { type: 'simulator' } },
       http: { port: 1 },
-      log: { level: 'warn', texts: true },
+      log: { level: 'warn' },
     };
     const settings = resolve(file, {
       DATABASE_URL: 'postgresql://env/db',
@@ -110,7 +110,7 @@ describe('what is right', () => {
     expect(settings).toMatchObject({
       databaseUrl: 'postgresql://env/db',
       http: { host: '0.0.0.0', port: 9000 },
-      log: { level: 'debug', texts: true },
+      log: { level: 'debug' },
       worker: { backends: ['b', 'a'], shutdownSeconds: 20 },
     });
     expect(resolve(file, { DATABASE_URL: '', TEXTYARD_HTTP_PORT: ' ' })).toMatchObject({
