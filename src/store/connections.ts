@@ -17,6 +17,7 @@ export async function lookupConnections(
     `INSERT INTO connections (backend_id, identity)
      SELECT DISTINCT $1::int, i.identity FROM unnest($2::text[]) AS i(identity)
      WHERE NOT EXISTS (SELECT FROM connections c WHERE c.backend_id = $1::int AND c.identity = i.identity)
+     ORDER BY i.identity
      ON CONFLICT DO NOTHING`,
     [backendId, identities],
   );

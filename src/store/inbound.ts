@@ -27,6 +27,7 @@ WITH looked AS MATERIALIZED (
 ), added AS (
   INSERT INTO connections (backend_id, identity)
   SELECT DISTINCT backend_id, identity FROM looked WHERE known_id IS NULL
+  ORDER BY backend_id, identity
   ON CONFLICT DO NOTHING
   RETURNING id, backend_id, identity
 ), resolved AS (

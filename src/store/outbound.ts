@@ -118,6 +118,8 @@ WITH looked AS MATERIALIZED (
 ), added AS (
   INSERT INTO connections (backend_id, identity)
   SELECT DISTINCT ${backend}, identity FROM looked WHERE known_id IS NULL
+  -- In one order everywhere, so that two who make the same ones do not wait for each other.
+  ORDER BY identity
   ON CONFLICT DO NOTHING
   RETURNING id, identity
 ), resolved AS (
