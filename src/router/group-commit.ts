@@ -1,3 +1,5 @@
+import { TextyardError } from '../errors.ts';
+
 export interface GroupCommitOptions {
   /** Calls that share a commit at the most. */
   readonly maxSize?: number;
@@ -19,7 +21,8 @@ interface Waiting<In, Out> {
  * when enough have gathered: many small commits would cost more than they hasten.
  *
  * When a group fails, its calls are tried one by one, so that one that the database refuses does
- * not take the others with it.
+ * not take the others with it. Once one of them finds that the database is away, the rest are told
+ * so too: five hundred time-outs in a row would keep their callers waiting for an hour.
  */
 export class GroupCommit<In, Out> {
   readonly #run: (inputs: In[]) => Promise<Out[]>;
@@ -59,17 +62,34 @@ export class GroupCommit<In, Out> {
   }
 
   async #commit(group: Waiting<In, Out>[]): Promise<void> {
+    const failure = await this.#attempt(group);
+    if (!failure) return;
+    if (group.length === 1) {
+      group[0]?.reject(failure.error);
+      return;
+    }
+    let outage: { error: unknown } | undefined;
+    for (const call of group) {
+      const alone = outage ?? (await this.#attempt([call]));
+      if (!alone) continue;
+      call.reject(alone.error);
+      if (isAway(alone.error)) outage = alone;
+    }
+  }
+
+  async #attempt(group: Waiting<In, Out>[]): Promise<{ error: unknown } | undefined> {
     try {
       const outputs = await this.#run(group.map((call) => call.input));
       group.forEach((call, index) => {
         call.resolve(outputs[index] as Out);
       });
+      return undefined;
     } catch (error) {
-      if (group.length === 1) {
-        group[0]?.reject(error);
-        return;
-      }
-      for (const call of group) await this.#commit([call]);
+      return { error };
     }
   }
+}
+
+function isAway(error: unknown): boolean {
+  return error instanceof TextyardError && error.kind === 'unavailable';
 }

@@ -2,6 +2,7 @@ import { TextyardError } from '../errors.ts';
 import { INBOUND_QUEUE, type InboundJob, type JobQueue } from '../jobs/queue.ts';
 import type { Database } from '../store/database.ts';
 import { findInbound, insertInbound, type NewInbound } from '../store/inbound.ts';
+import type { Sql } from '../store/sql.ts';
 import { uuid7 } from '../store/uuid7.ts';
 import { GroupCommit } from './group-commit.ts';
 import { type ConnectionRef, IncomingMessage, type IncomingMessageInit } from './message.ts';
@@ -50,7 +51,7 @@ export class Inbox {
     this.#receives = new GroupCommit((rows) => this.#commitReceives(rows));
   }
 
-  /** See `Router.receive`. */
+  /** See `Router.receive`. @throws TextyardError `unavailable` when the database is away */
   async receive(
     text: string,
     connection: Pick<ConnectionRef, 'backend' | 'identity'>,
@@ -92,7 +93,7 @@ export class Inbox {
   async #commitReceives(rows: NewInbound[]): Promise<{ id: string; duplicate: boolean }[]> {
     const { database, jobs } = this.#deps;
     const known = new Map<string, string>();
-    const ids = await database.transaction(async (sql) => {
+    const commit = async (sql: Sql) => {
       const written = await insertInbound(sql, rows);
       const queued = rows.filter((row) => written.has(row.id)).map((row) => row.id);
       await jobs.enqueueInbound(sql, inboundJobs(queued));
@@ -106,7 +107,8 @@ export class Inbox {
           known.set(`${row.backendId} ${row.externalId}`, row.id);
       }
       return written;
-    });
+    };
+    const ids = await database.tellingOutages(() => database.transaction(commit));
     if (ids.size > 0) jobs.wake(INBOUND_QUEUE);
     return rows.map((row) =>
       ids.has(row.id)

@@ -282,14 +282,17 @@ export class Router {
   }
 
   async #commitSends(drafts: OutboundDraft[]): Promise<WrittenDraft[]> {
-    const written = await this.#deps.database.transaction((sql) => this.#outbox.write(sql, drafts));
+    const { database } = this.#deps;
+    const written = await database.tellingOutages(() =>
+      database.transaction((sql) => this.#outbox.write(sql, drafts)),
+    );
     this.#outbox.wake(drafts);
     return written;
   }
 
   async #commitReceipts(groups: NewReceipt[][]): Promise<undefined[]> {
     const { database } = this.#deps;
-    const counts: ReceiptCounts = await storeReceipts(database, groups.flat());
+    const counts: ReceiptCounts = await database.tellingOutages(() => storeReceipts(database, groups.flat()));
     // The result that names this provider id may have committed while we parked: look once more.
     if (counts.parked > 0) await matchParkedReceipts(database, PARKED_RECHECK_SECONDS);
     return groups.map(() => undefined);

@@ -78,7 +78,7 @@ export function describeConnectionError(error: unknown, url: string): Error {
   if (target === undefined) return malformed();
   const { code, message } = innermost(error);
   const line = sentence(code, message, target);
-  if (line !== undefined) return new TextyardError(line[0], withoutPassword(line[1], url));
+  if (line !== undefined) return new TextyardError(line[0], withoutPassword(line[1], url), { cause: error });
   return error instanceof Error ? error : new Error(String(error));
 }
 
@@ -130,6 +130,11 @@ function sentence(
       return [
         'unavailable',
         `PostgreSQL at ${where} is starting up or shutting down: try again in a moment.`,
+      ];
+    case '25006':
+      return [
+        'unavailable',
+        `PostgreSQL at ${where} is a standby and cannot be written to: promote it, or ${check}.`,
       ];
     case '28P01':
       return [

@@ -105,9 +105,13 @@ export class Database implements Sql {
         await client.query('COMMIT');
         return result;
       } catch (error) {
-        await client.query('ROLLBACK').catch((rollbackError: Error) => {
-          broken = rollbackError;
-        });
+        // Behind a statement that is not answered a ROLLBACK would only wait as long again.
+        if (isTimeout(error)) broken = error;
+        else {
+          await client.query('ROLLBACK').catch((rollbackError: Error) => {
+            broken = rollbackError;
+          });
+        }
         throw error;
       } finally {
         client.off('error', onBroken);
@@ -115,6 +119,20 @@ export class Database implements Sql {
       }
     };
     return options.retry === false ? attempt() : retrying(attempt);
+  }
+
+  /**
+   * Runs `work`; when the database is away, the error says so in one line.
+   *
+   * @param work does nothing but talk to this database, or its own errors would be taken for that
+   * @throws TextyardError `unavailable`
+   */
+  async tellingOutages<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw isOutage(error) ? describeConnectionError(error, this.url) : error;
+    }
   }
 
   async close(): Promise<void> {
@@ -147,6 +165,11 @@ async function retrying<T>(attempt: () => Promise<T>): Promise<T> {
       await new Promise((resolve) => setTimeout(resolve, Math.random() * 20 * tries));
     }
   }
+}
+
+/** node-postgres gives it no code. */
+function isTimeout(error: unknown): error is Error {
+  return error instanceof Error && error.message === 'Query read timeout';
 }
 
 /**
