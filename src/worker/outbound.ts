@@ -5,6 +5,7 @@ import type { AppLog } from '../router/app-services.ts';
 import { type ClaimedTransmission, claimTransmissions } from '../store/claim.ts';
 import type { Database } from '../store/database.ts';
 import { uuid7 } from '../store/uuid7.ts';
+import { checkedResult } from './checked-result.ts';
 import type { LeaseKeeper } from './lease-keeper.ts';
 import { type RateLimiter, Semaphore } from './limiter.ts';
 import type { Recorded, ResultRecorder } from './result-recorder.ts';
@@ -180,7 +181,7 @@ class Call {
       return;
     }
     this.#open.delete(transmission.id);
-    this.#take(judge(result, transmission, this.#token, this.#judged), transmission);
+    this.#take(judge(checkedResult(result), transmission, this.#token, this.#judged), transmission);
   };
 
   /** False when its validity ended while it waited for its turn; it is recorded as expired then. */
