@@ -171,7 +171,7 @@ function sentence(
       `${where} did not answer in time: check that PostgreSQL is not overloaded, or ${check}.`,
     ];
   }
-  if (/Connection terminated/i.test(message)) {
+  if (/Connection terminated|is not queryable/i.test(message)) {
     return [
       'unavailable',
       `PostgreSQL at ${where} broke the connection off: look at its log, then try again.`,
