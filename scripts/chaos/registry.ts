@@ -1,4 +1,6 @@
 import type { Scenario } from './scenario.ts';
+import { backendFaults } from './scenarios/backend-faults.ts';
+import { backendHang } from './scenarios/backend-hang.ts';
 import { connectionsCut } from './scenarios/connections-cut.ts';
 import { databaseFrozen } from './scenarios/database-frozen.ts';
 import { databaseKill } from './scenarios/database-kill.ts';
@@ -12,6 +14,8 @@ export const SCENARIOS: readonly Scenario[] = [
   databaseKill,
   connectionsCut,
   databaseFrozen,
+  backendFaults,
+  backendHang,
 ];
 
 /** @throws Error that names the scenarios there are */
