@@ -4,6 +4,7 @@ import { backendHang } from './scenarios/backend-hang.ts';
 import { connectionsCut } from './scenarios/connections-cut.ts';
 import { databaseFrozen } from './scenarios/database-frozen.ts';
 import { databaseKill } from './scenarios/database-kill.ts';
+import { failover } from './scenarios/failover.ts';
 import { senderKill } from './scenarios/sender-kill.ts';
 import { workerKill } from './scenarios/worker-kill.ts';
 
@@ -14,6 +15,7 @@ export const SCENARIOS: readonly Scenario[] = [
   databaseKill,
   connectionsCut,
   databaseFrozen,
+  failover,
   backendFaults,
   backendHang,
 ];
