@@ -88,7 +88,6 @@ export function newMessage(
   options: SendOptions,
 ): NewOutboundMessage {
   const { sendAt, validForSeconds, inResponseTo } = options;
-  const from = Math.max(sendAt?.getTime() ?? 0, Date.now());
   return {
     id,
     text,
@@ -97,7 +96,7 @@ export function newMessage(
     inResponseToId: typeof inResponseTo === 'string' ? inResponseTo : inResponseTo?.id,
     idempotencyKey: options.idempotencyKey,
     sendAt,
-    validUntil: validForSeconds === undefined ? undefined : new Date(from + validForSeconds * 1000),
+    validForSeconds,
     fields: options.fields && Object.keys(options.fields).length > 0 ? options.fields : undefined,
   };
 }

@@ -102,7 +102,7 @@ WITH due AS (
   GROUP BY message_id
 ), settled AS (${SETTLE_MESSAGES} AND (c.errored <> 0 OR m.status = 'Q'))
 SELECT j.id, j.message_id AS "messageId", j.identity, j.text, j.segments, j.attempts + 1 AS attempt, j.priority,
-  j.valid_until AS "validUntil", j.fields, r.external_id AS "inResponseTo", j.verdict,
+  EXTRACT(EPOCH FROM j.valid_until - now())::float8 AS "validSeconds", j.fields, r.external_id AS "inResponseTo", j.verdict,
   EXTRACT(EPOCH FROM j.lease_until - now())::float8 AS lease,
   CASE WHEN row_number() OVER (PARTITION BY j.message_id ORDER BY j.id) = 1 THEN j.message_text END AS "messageText"
 FROM (SELECT * FROM taken UNION ALL SELECT * FROM judged WHERE verdict = 'held') j
@@ -121,7 +121,7 @@ interface ClaimRow {
   segments: number | null;
   attempt: number;
   priority: number;
-  validUntil: Date | null;
+  validSeconds: number | null;
   fields: Record<string, unknown> | null;
   inResponseTo: string | null;
   verdict: 'take' | 'held';
@@ -171,7 +171,8 @@ export async function claimTransmissions(database: Database, request: ClaimReque
       segments: row.segments ?? 1,
       attempt: row.attempt,
       priority: row.priority,
-      validUntil: row.validUntil ?? undefined,
+      // By this machine's clock, which backends will look at; it need not agree with the database's.
+      validUntil: row.validSeconds === null ? undefined : new Date(Date.now() + row.validSeconds * 1000),
       inResponseTo: row.inResponseTo ?? undefined,
       fields: row.fields ?? {},
     });

@@ -10,17 +10,19 @@ export interface NewOutboundMessage {
   readonly inResponseToId?: string | undefined;
   readonly idempotencyKey?: string | undefined;
   readonly sendAt?: Date | undefined;
-  readonly validUntil?: Date | undefined;
+  /** Counted by the database's clock, from `sendAt` or from now. */
+  readonly validForSeconds?: number | undefined;
   readonly fields?: Readonly<Record<string, unknown>> | undefined;
 }
 
 const INSERT_MESSAGES = `
 INSERT INTO messages (id, direction, status, text, recipients, priority,
   in_response_to_id, idempotency_key, send_at, valid_until, fields)
-SELECT id, 'O', 'Q', text, recipients, priority, reply_to, key, send_at, valid_until, fields
+SELECT id, 'O', 'Q', text, recipients, priority, reply_to, key, send_at,
+  GREATEST(send_at, now()) + valid_seconds * interval '1 second', fields
 FROM unnest($1::uuid[], $2::text[], $3::int[], $4::smallint[], $5::uuid[], $6::text[],
-  $7::timestamptz[], $8::timestamptz[], $9::jsonb[])
-  AS m(id, text, recipients, priority, reply_to, key, send_at, valid_until, fields)
+  $7::timestamptz[], $8::float8[], $9::jsonb[])
+  AS m(id, text, recipients, priority, reply_to, key, send_at, valid_seconds, fields)
 ON CONFLICT (idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
 RETURNING id`;
 
@@ -37,7 +39,7 @@ export async function insertOutboundMessages(
     messages.map((m) => m.inResponseToId ?? null),
     messages.map((m) => m.idempotencyKey ?? null),
     messages.map((m) => m.sendAt?.toISOString() ?? null),
-    messages.map((m) => m.validUntil?.toISOString() ?? null),
+    messages.map((m) => m.validForSeconds ?? null),
     messages.map((m) => (m.fields ? JSON.stringify(m.fields) : null)),
   ]);
   return new Set(rows.map((row) => row.id));
