@@ -1,11 +1,13 @@
 import type { Scenario } from './scenario.ts';
 import { backendFaults } from './scenarios/backend-faults.ts';
 import { backendHang } from './scenarios/backend-hang.ts';
+import { clock } from './scenarios/clock.ts';
 import { connectionsCut } from './scenarios/connections-cut.ts';
 import { databaseFrozen } from './scenarios/database-frozen.ts';
 import { databaseKill } from './scenarios/database-kill.ts';
 import { failover } from './scenarios/failover.ts';
 import { senderKill } from './scenarios/sender-kill.ts';
+import { versions } from './scenarios/versions.ts';
 import { workerKill } from './scenarios/worker-kill.ts';
 
 /** In the order in which they run. */
@@ -18,6 +20,8 @@ export const SCENARIOS: readonly Scenario[] = [
   failover,
   backendFaults,
   backendHang,
+  clock,
+  versions,
 ];
 
 /** @throws Error that names the scenarios there are */
