@@ -276,7 +276,7 @@ export class Router {
       return finishReport(outgoing, problems, written, written.accepted, written.suppressedCount);
     }
     // A stream can be read only once, so this transaction is not tried again.
-    const written = await database.transaction(write, { retry: false });
+    const written = await database.streamingTransaction(write);
     for (const queue of queuesOf(written)) jobs.wake(queue);
     return finishReport(outgoing, problems, written, written.accepted, written.suppressedCount);
   }

@@ -135,6 +135,28 @@ export class Database implements Sql {
     }
   }
 
+  /**
+   * A transaction whose work also reads from elsewhere: it runs once. When the database is away the
+   * error says so; what the other source throws stays as it is.
+   */
+  async streamingTransaction<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
+    let isWorking = false;
+    const attempt = async (sql: Sql) => {
+      isWorking = true;
+      const result = await work({
+        query: (text, values, name) => this.tellingOutages(() => sql.query(text, values, name)),
+      });
+      isWorking = false;
+      return result;
+    };
+    try {
+      return await this.transaction(attempt, { retry: false });
+    } catch (error) {
+      if (isWorking) throw error;
+      return await this.tellingOutages(() => Promise.reject(error));
+    }
+  }
+
   async close(): Promise<void> {
     await Promise.all([this.pool.end(), this.#relaxedPool.end()]);
   }

@@ -54,3 +54,23 @@ it('tells in one line that the database is away, and leaves refusals as they are
     await expect(refused).rejects.toMatchObject({ code: '42703' });
   });
 });
+
+it('does not take the error of a stream for one of its own', async () => {
+  await withDatabase({}, async (database) => {
+    const missing = Object.assign(new Error('no such file'), { code: 'ENOENT' });
+    const failed = database.streamingTransaction(async (sql) => {
+      await sql.query('SELECT 1');
+      throw missing;
+    });
+    await expect(failed).rejects.toBe(missing);
+    const cut = database.streamingTransaction(async (sql) => {
+      await sql.query('SELECT 1');
+      await database.query(END_OTHERS);
+      await sql.query('SELECT 2');
+    });
+    await expect(cut).rejects.toMatchObject({ kind: 'unavailable' });
+  });
+  const away = new Database({ url: 'postgresql://u:secret@127.0.0.1:1/x' });
+  await expect(away.streamingTransaction(async () => 1)).rejects.toMatchObject({ kind: 'unavailable' });
+  await away.close();
+});
