@@ -25,6 +25,10 @@ export class PostgresServer {
     return this.#port;
   }
 
+  get pid(): number {
+    return this.#pid;
+  }
+
   get dataDirectory(): string {
     const state = this.folder.readState();
     if (!state) throw new Error('the server was not started yet');

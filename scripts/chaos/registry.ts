@@ -5,6 +5,7 @@ import { clock } from './scenarios/clock.ts';
 import { connectionsCut } from './scenarios/connections-cut.ts';
 import { databaseFrozen } from './scenarios/database-frozen.ts';
 import { databaseKill } from './scenarios/database-kill.ts';
+import { diskFull, walDiskFull } from './scenarios/disk-full.ts';
 import { failover } from './scenarios/failover.ts';
 import { senderKill } from './scenarios/sender-kill.ts';
 import { versions } from './scenarios/versions.ts';
@@ -18,6 +19,8 @@ export const SCENARIOS: readonly Scenario[] = [
   connectionsCut,
   databaseFrozen,
   failover,
+  diskFull,
+  walDiskFull,
   backendFaults,
   backendHang,
   clock,

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Textyard } from '../../src/index.ts';
+import { type Textyard, TextyardError } from '../../src/index.ts';
 
 export interface TrafficOptions {
   readonly backend: string;
@@ -18,6 +18,8 @@ class Calls {
   /** What calls were rejected with, and how often. */
   readonly rejections = new Map<string, number>();
   rejected = 0;
+  /** Rejections that are not one line for a person, but what a driver said. */
+  unclear = 0;
   slowestMs = 0;
 
   async make(call: () => Promise<{ id: string }>): Promise<boolean> {
@@ -27,8 +29,8 @@ class Calls {
       return true;
     } catch (error) {
       this.rejected += 1;
-      const { code, message } = error as { code?: string; message: string };
-      const words = code ?? message;
+      if (!(error instanceof TextyardError)) this.unclear += 1;
+      const words = (error as Error).message || String(error);
       this.rejections.set(words, (this.rejections.get(words) ?? 0) + 1);
       return false;
     } finally {
