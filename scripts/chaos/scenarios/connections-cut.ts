@@ -9,7 +9,6 @@ import { startWorker } from '../workers.ts';
 
 /** The lease outlives the cuts, so nobody takes over what a living worker holds. */
 const POLICY = { batchSize: 50, concurrency: 2, leaseSeconds: 15 };
-const WORKERS = 2;
 
 /** As a firewall, a pooler or an administrator does it. */
 export const connectionsCut: Scenario = {
@@ -17,14 +16,16 @@ export const connectionsCut: Scenario = {
   title: 'every connection to PostgreSQL ended every 200 ms for 5 s',
   async run(stage) {
     const seconds = stage.size(5, 2);
+    const count = stage.size(2, 1);
     const backends = simulatedLine(stage, 'line', POLICY, { latencyMs: { mean: 20, spread: 10 } });
     const url = await stage.database();
     const sender = await openSender(stage, url, backends);
     const workers = await Promise.all(
-      Array.from({ length: WORKERS }, () => startWorker(stage, { url, backends, echo: true })),
+      Array.from({ length: count }, () => startWorker(stage, { url, backends, echo: true })),
     );
     await sender.router.send('mailing', people('line', stage.size(10_000, 2_000)));
-    const traffic = new Traffic(sender, { backend: 'line', sends: 20, receives: 20, restMs: 20 });
+    const calls = stage.size(20, 8);
+    const traffic = new Traffic(sender, { backend: 'line', sends: calls, receives: calls, restMs: 20 });
     await sleep(500);
     let cut = 0;
     for (const until = performance.now() + seconds * 1000; performance.now() < until; ) {

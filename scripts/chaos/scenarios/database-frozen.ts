@@ -24,7 +24,8 @@ export const databaseFrozen: Scenario = {
       Array.from({ length: WORKERS }, () => startWorker(stage, { url, backends, echo: true })),
     );
     await sender.router.send('mailing', people('line', stage.size(20_000, 2_000)));
-    const traffic = new Traffic(sender, { backend: 'line', sends: 20, receives: 20, restMs: 20 });
+    const calls = stage.size(20, 8);
+    const traffic = new Traffic(sender, { backend: 'line', sends: calls, receives: calls, restMs: 20 });
     await sleep(stage.random.between(1_000, 1_500));
     server.freeze();
     stage.progress('frozen');
@@ -34,7 +35,7 @@ export const databaseFrozen: Scenario = {
     await sleep(2_000);
     await traffic.stop();
     stage.injected(
-      `PostgreSQL stopped for ${seconds} s, with ${WORKERS} workers, 20 sends and 20 receives in flight`,
+      `PostgreSQL stopped for ${seconds} s, with ${WORKERS} workers, ${calls} sends and ${calls} receives in flight`,
     );
     await judgeTraffic(stage, {
       url,

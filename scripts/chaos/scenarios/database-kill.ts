@@ -23,7 +23,8 @@ export const databaseKill: Scenario = {
       Array.from({ length: WORKERS }, () => startWorker(stage, { url, backends, echo: true })),
     );
     await sender.router.send('mailing', people('line', stage.size(20_000, 2_000)));
-    const traffic = new Traffic(sender, { backend: 'line', sends: 20, receives: 20, restMs: 20 });
+    const calls = stage.size(20, 8);
+    const traffic = new Traffic(sender, { backend: 'line', sends: calls, receives: calls, restMs: 20 });
     for (let kill = 0; kill < kills; kill++) {
       await sleep(stage.random.between(1_000, stage.size(5_000, 1_500)));
       await server.kill();
@@ -35,7 +36,7 @@ export const databaseKill: Scenario = {
     await sleep(2_000);
     await traffic.stop();
     stage.injected(
-      `${kills} × kill -9 of PostgreSQL, with ${WORKERS} workers, 20 sends and 20 receives in flight`,
+      `${kills} × kill -9 of PostgreSQL, with ${WORKERS} workers, ${calls} sends and ${calls} receives in flight`,
     );
     await judgeTraffic(stage, {
       url,

@@ -39,7 +39,8 @@ async function fillUp(stage: Stage, { walApart }: { walApart: boolean }): Promis
   const backends = simulatedLine(stage, 'line', POLICY, { latencyMs: { mean: 20, spread: 10 } });
   const sender = await openSender(stage, url, backends);
   const workers = [await startWorker(stage, { url, backends, echo: true })];
-  const traffic = new Traffic(sender, { backend: 'line', sends: 20, receives: 20, restMs: 20 });
+  const calls = stage.size(20, 8);
+  const traffic = new Traffic(sender, { backend: 'line', sends: calls, receives: calls, restMs: 20 });
   await sleep(1_000);
   disk.fill(stage.random.between(200_000, 1_000_000));
   // A mailing needs room at once, and is refused as a whole.
@@ -55,7 +56,7 @@ async function fillUp(stage: Stage, { walApart }: { walApart: boolean }): Promis
   await sleep(3_000);
   await traffic.stop();
   stage.injected(
-    `no room for ${seconds} s, with 20 sends and 20 receives in flight; PostgreSQL ${survived ? 'stayed up' : 'ended, and was started again'}`,
+    `no room for ${seconds} s, with ${calls} sends and ${calls} receives in flight; PostgreSQL ${survived ? 'stayed up' : 'ended, and was started again'}`,
   );
   const rejected = traffic.sends.rejected + traffic.receives.rejected;
   stage.promise(

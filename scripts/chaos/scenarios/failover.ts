@@ -10,7 +10,6 @@ import { judgeTraffic } from '../traffic-promises.ts';
 import { startWorker } from '../workers.ts';
 
 const POLICY = { batchSize: 50, concurrency: 2, leaseSeconds: 2 };
-const WORKERS = 2;
 
 /** Everybody connects through one address, which is switched after the standby's promotion. */
 export const failover: Scenario = {
@@ -30,13 +29,15 @@ export const failover: Scenario = {
     const url = address.href;
     stage.onClose(() => proxy.close());
 
+    const count = stage.size(2, 1);
     const backends = simulatedLine(stage, 'line', POLICY, { latencyMs: { mean: 20, spread: 10 } });
     const sender = await openSender(stage, url, backends);
     const workers = await Promise.all(
-      Array.from({ length: WORKERS }, () => startWorker(stage, { url, backends, echo: true })),
+      Array.from({ length: count }, () => startWorker(stage, { url, backends, echo: true })),
     );
     await sender.router.send('mailing', people('line', stage.size(20_000, 2_000)));
-    const traffic = new Traffic(sender, { backend: 'line', sends: 20, receives: 20, restMs: 20 });
+    const calls = stage.size(20, 8);
+    const traffic = new Traffic(sender, { backend: 'line', sends: calls, receives: calls, restMs: 20 });
     await sleep(stage.random.between(1_000, stage.size(5_000, 1_500)));
     await primary.kill();
     stage.progress('primary killed');
@@ -50,14 +51,14 @@ export const failover: Scenario = {
     await sleep(2_000);
     await traffic.stop();
     stage.injected(
-      `primary killed, standby promoted, address switched ${isEarly ? 'before' : 'after'} that, with ${WORKERS} workers, 20 sends and 20 receives in flight`,
+      `primary killed, standby promoted, address switched ${isEarly ? 'before' : 'after'} that, with ${count} workers, ${calls} sends and ${calls} receives in flight`,
     );
     await judgeTraffic(stage, {
       url,
       backend: 'line',
       workers,
       traffic,
-      mostTwice: WORKERS * unknownWindow(POLICY),
+      mostTwice: count * unknownWindow(POLICY),
       window: 'batchSize × concurrency per worker: claims may be lost with the primary',
       slowest: 20,
     });

@@ -14,8 +14,8 @@ export const senderKill: Scenario = {
   name: 'sender-kill',
   title: 'kill -9 of the sending process in the middle of send',
   async run(stage) {
-    const recipients = stage.size(100_000, 40_000);
-    const rounds = stage.size(5, 2);
+    const recipients = stage.size(100_000, 30_000);
+    const rounds = stage.size(5, 1);
     const backends = simulatedLine(stage, 'line', { batchSize: 200 });
     const url = await stage.database();
     const acknowledged = join(stage.folder, 'acknowledged');
