@@ -1,6 +1,6 @@
 import type { BackendPolicy } from '../backends/policy.ts';
 import { TextyardError } from '../errors.ts';
-import { normalizeNumber } from '../sms/numbers.ts';
+import { isNormalizedNumber, normalizeNumber } from '../sms/numbers.ts';
 
 /** A backend as the router sees it: its row, and its settings. */
 export interface RouterBackend {
@@ -37,7 +37,6 @@ export function isOneRecipient(recipients: Recipients): recipients is Recipient 
 
 /**
  * The identity as it is stored: E.164 on backends whose identities are phone numbers.
- * A string beginning with `problem:` never comes back; what is wrong is in `problem`.
  */
 export function normalizeIdentity(
   identity: unknown,
@@ -47,7 +46,7 @@ export function normalizeIdentity(
     return { problem: 'identity is empty: give a phone number' };
   }
   if (identity.includes('\0')) return { problem: 'identity contains a NUL character' };
-  if (policy.identities === 'any') return { identity };
+  if (policy.identities === 'any' || isNormalizedNumber(identity)) return { identity };
   const number = normalizeNumber(
     identity,
     policy.defaultCountry ? { defaultCountry: policy.defaultCountry } : {},

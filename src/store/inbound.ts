@@ -23,7 +23,8 @@ const INSERT_TRANSMISSIONS = `
 WITH looked AS MATERIALIZED (
   SELECT i.*, c.id AS known_id
   FROM unnest($1::uuid[], $2::int[], $3::text[]) AS i(id, backend_id, identity)
-  LEFT JOIN connections c ON c.backend_id = i.backend_id AND c.identity = i.identity
+  LEFT JOIN LATERAL (SELECT id FROM connections
+    WHERE backend_id = i.backend_id AND identity = i.identity LIMIT 1) c ON true
 ), added AS (
   INSERT INTO connections (backend_id, identity)
   SELECT DISTINCT backend_id, identity FROM looked WHERE known_id IS NULL

@@ -90,7 +90,8 @@ class Parameters {
 /**
  * Looks up or makes the connections, and writes the transmissions, in one statement. The same
  * connection twice in one message is one transmission. A suppressed identity's transmission is
- * written as `E`, so that the report says why she got nothing.
+ * written as `E`, so that the report says why she got nothing. (LATERAL with LIMIT is an index lookup
+ * each; a join would hash all connections for each chunk, and cost more the more there are.)
  */
 function insertStatement(rows: NewTransmissions): { text: string; values: unknown[] } {
   const p = new Parameters();
@@ -116,7 +117,8 @@ WITH looked AS MATERIALIZED (
     (NOT ${ignore} AND EXISTS (SELECT FROM suppressions s
       WHERE s.identity = i.identity AND s.scope IN ('*', ${scope}))) AS suppressed
   FROM unnest(${arrays.join(', ')}) WITH ORDINALITY AS i(${columns.join(', ')}, n)
-  LEFT JOIN connections c ON c.backend_id = ${backend} AND c.identity = i.identity
+  LEFT JOIN LATERAL (SELECT id FROM connections
+    WHERE backend_id = ${backend} AND identity = i.identity LIMIT 1) c ON true
 ), added AS (
   INSERT INTO connections (backend_id, identity)
   SELECT DISTINCT ${backend}, identity FROM looked WHERE known_id IS NULL

@@ -1,5 +1,6 @@
+import { getCountries, getCountryCallingCode } from 'libphonenumber-js/max';
 import { describe, expect, it } from 'vitest';
-import { normalizeNumber } from '../../src/sms/numbers.ts';
+import { isNormalizedNumber, normalizeNumber } from '../../src/sms/numbers.ts';
 
 const e164 = (input: string, defaultCountry?: string) => {
   const result = normalizeNumber(input, { defaultCountry });
@@ -108,6 +109,51 @@ describe('normalizeNumber', () => {
     for (const input of ['+39 06 1234 5678', '+44 (0)20 7946 0018', '00882 13 123456']) {
       const once = e164(input);
       expect(e164(once)).toBe(once);
+    }
+  });
+});
+
+describe('isNormalizedNumber', () => {
+  it('says yes only of numbers that come back from normalizeNumber as they are', () => {
+    let yes = 0;
+    // A small generator with a seed, so that a failure can be seen again.
+    let state = 42;
+    const random = (below: number) => {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+      return Math.floor((state / 2 ** 32) * below);
+    };
+    for (const code of new Set(getCountries().map((country) => getCountryCallingCode(country)))) {
+      for (let i = 0; i < 150; i++) {
+        const length = 4 + random(10);
+        const digits = Array.from({ length }, () => random(10)).join('');
+        const number = `+${code}${digits}`;
+        if (!isNormalizedNumber(number)) continue;
+        yes += 1;
+        expect(normalizeNumber(number)).toMatchObject({ ok: true, e164: number });
+      }
+    }
+    expect(yes).toBeGreaterThan(1_000);
+  });
+
+  it('knows ordinary mobile numbers of many countries without asking', () => {
+    for (const number of [
+      '+12025550123',
+      '+447700900123',
+      '+61491570006',
+      '+4915123456789',
+      '+254712345678',
+    ]) {
+      expect(isNormalizedNumber(number), number).toBe(true);
+    }
+    for (const number of [
+      '2025550123',
+      '+1 202 555 0123',
+      '+1202555012',
+      '+4407700900123',
+      '+9991234567',
+      '',
+    ]) {
+      expect(isNormalizedNumber(number), number).toBe(false);
     }
   });
 });
