@@ -79,6 +79,9 @@ export class JobQueue {
       // Workers call supervise() themselves; who only sends has no need of it.
       supervise: false,
       monitorIntervalSeconds: 5,
+      // Completed jobs leave a minute after their time; by default pg-boss looks once a day, and by then
+      // there are millions of them.
+      maintenanceIntervalSeconds: 60,
     });
     this.#boss.on('error', (error) => options.onError?.(error));
   }
