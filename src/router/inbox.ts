@@ -110,10 +110,10 @@ export class Inbox {
     };
     const ids = await database.tellingOutages(() => database.transaction(commit));
     if (ids.size > 0) jobs.wake(INBOUND_QUEUE);
-    return rows.map((row) =>
-      ids.has(row.id)
-        ? { id: row.id, duplicate: false }
-        : { id: known.get(`${row.backendId} ${row.externalId}`) ?? row.id, duplicate: true },
-    );
+    return rows.map((row) => {
+      // One that is its own duplicate was written by an earlier try, whose commit was not answered.
+      const id = ids.has(row.id) ? row.id : (known.get(`${row.backendId} ${row.externalId}`) ?? row.id);
+      return { id, duplicate: id !== row.id };
+    });
   }
 }

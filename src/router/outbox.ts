@@ -158,11 +158,20 @@ export class Outbox {
         };
       }
       const first = replayed.get(message.idempotencyKey ?? '');
+      // Written by an earlier try of this very call, whose commit was made and not answered.
+      if (!first || first.id === message.id) {
+        return {
+          id: message.id,
+          replayed: false,
+          transmissions: first?.recipients ?? message.recipients,
+          suppressed: [],
+        };
+      }
       return {
-        id: first?.id ?? message.id,
+        id: first.id,
         replayed: true,
-        replayedText: first?.text ?? '',
-        transmissions: first?.recipients ?? 0,
+        replayedText: first.text,
+        transmissions: first.recipients,
         suppressed: [],
       };
     });

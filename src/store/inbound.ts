@@ -16,7 +16,7 @@ INSERT INTO messages (id, direction, status, text, backend_id, external_id, date
 SELECT id, 'I', 'Q', text, backend_id, external_id, COALESCE(received, now()), fields
 FROM unnest($1::uuid[], $2::text[], $3::int[], $4::text[], $5::timestamptz[], $6::jsonb[])
   AS m(id, text, backend_id, external_id, received, fields)
-ON CONFLICT (backend_id, external_id) WHERE direction = 'I' AND external_id IS NOT NULL DO NOTHING
+ON CONFLICT DO NOTHING
 RETURNING id`;
 
 const INSERT_TRANSMISSIONS = `
@@ -42,8 +42,8 @@ WITH looked AS MATERIALIZED (
 SELECT (count(*) FILTER (WHERE connection_id IS NULL))::int AS unresolved FROM resolved`;
 
 /**
- * Stores inbound texts; one whose (backend, provider id) is there already is left out. An inbound
- * message has one transmission, which bears the same id. Returns the ids written.
+ * Stores inbound texts; one whose (backend, provider id) is there already is left out, and so is one
+ * that was written before, by a commit whose answer was lost. An inbound message has one transmission, which bears the same id. Returns the ids written.
  */
 export async function insertInbound(sql: Sql, rows: readonly NewInbound[]): Promise<Set<string>> {
   const stored = await sql.query<{ id: string }>(INSERT_MESSAGES, [

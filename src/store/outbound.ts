@@ -23,10 +23,13 @@ SELECT id, 'O', 'Q', text, recipients, priority, reply_to, key, send_at,
 FROM unnest($1::uuid[], $2::text[], $3::int[], $4::smallint[], $5::uuid[], $6::text[],
   $7::timestamptz[], $8::float8[], $9::jsonb[])
   AS m(id, text, recipients, priority, reply_to, key, send_at, valid_seconds, fields)
-ON CONFLICT (idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
+ON CONFLICT DO NOTHING
 RETURNING id`;
 
-/** Writes messages; those whose idempotency key is taken are left out. Returns the ids written. */
+/**
+ * Writes messages; those whose idempotency key is taken are left out, and so are those that were
+ * written before, by a commit whose answer was lost. Returns the ids written.
+ */
 export async function insertOutboundMessages(
   sql: Sql,
   messages: readonly NewOutboundMessage[],
