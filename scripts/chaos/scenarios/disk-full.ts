@@ -24,10 +24,11 @@ export const diskFull: Scenario = {
   run: (stage) => fillUp(stage, { walApart: true }),
 };
 
-/** PostgreSQL cannot write its WAL, and ends. */
+/** PostgreSQL ends when it cannot write its WAL; with room left in the segments it has, it refuses statements. */
 export const walDiskFull: Scenario = {
   name: 'wal-disk-full',
-  title: 'the disk of data and WAL fills up; later there is room again, and PostgreSQL is started',
+  title:
+    'the disk of data and WAL fills up; later there is room again, and PostgreSQL is started if it ended',
   run: (stage) => fillUp(stage, { walApart: false }),
 };
 

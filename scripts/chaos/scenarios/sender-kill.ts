@@ -49,9 +49,10 @@ export const senderKill: Scenario = {
 async function killBulk(stage: Stage, order: SenderOrder): Promise<void> {
   const sender = await startSender(stage, order);
   // It tells of its progress every 10,000 rows.
-  const moment = stage.random.between(0, order.recipients * 1.2) - 10_000;
+  const moment = stage.random.between(0, order.recipients * 1.4) - 10_000;
   while (sender.isRunning && sender.written < Math.min(moment, order.recipients)) await sleep(1);
-  await sleep(stage.random.between(0, 150));
+  // After the last row come the counts and the commit.
+  await sleep(stage.random.between(0, moment < order.recipients ? 150 : 600));
   stage.progress(`${order.name}: killed after ${sender.written} rows`);
   await sender.kill();
 }
