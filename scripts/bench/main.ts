@@ -1,14 +1,8 @@
-/**
- * `npm run bench`: measures our pipeline and hand-written SQL over the same tables, in alternation.
- *
- *   node scripts/bench/main.ts [case ...] [--rounds 3] [--size 100000] [--json FILE] [--url URL]
- *                              [--all] [--list] [--statements] [--cpu-prof FOLDER]
- *                              [--rows 10000000] [--plans FOLDER] [--set name=value ...]
- */
+/** `npm run bench`: measures our pipeline and hand-written SQL over the same tables, in alternation. */
 import { fork } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
+import { readArguments } from '../arguments.ts';
 import type { BenchCase, Contender, Sample } from './case.ts';
 import { describeMachine, machineLines } from './machine.ts';
 import { CASES, findCase } from './registry.ts';
@@ -18,7 +12,23 @@ import { type BenchDatabase, type BenchServer, startServer } from './server.ts';
 /** The size at which every case runs at its own full size. */
 const FULL_SIZE = 100_000;
 
-const { values: options, positionals } = parseArgs({
+const USAGE = `npm run bench -- [case ...] [options]
+
+Measures Textyard and hand-written SQL over the same tables, in alternation.
+
+  --list            the cases
+  --all             those that take minutes too
+  --rounds N        runs of each contender (3)
+  --size N          size of the bulk case; the others follow in proportion (${FULL_SIZE})
+  --json FILE       where the results go (bench-results/)
+  --url URL         a server of yours, in place of an embedded one
+  --set NAME=VALUE  a setting of the embedded PostgreSQL; may be repeated
+  --statements      what each statement took
+  --cpu-prof DIR    profiles of Node, for scripts/bench/profile.ts
+  --rows N          rows in the tables of big-tables (10000000)
+  --plans DIR       plans of the hot statements, from big-tables`;
+
+const { values: options, positionals } = readArguments(USAGE, {
   allowPositionals: true,
   options: {
     rounds: { type: 'string', default: '3' },

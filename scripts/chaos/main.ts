@@ -1,17 +1,23 @@
 /**
  * `npm run chaos`: injects faults and checks what Textyard promises in spite of them.
  *
- *   node scripts/chaos/main.ts [scenario ...] [--seed 1] [--short] [--list]
- *
  * Exits with 1 when a promise broke. The same seed draws the same moments and victims; what the
  * processes do between them is theirs.
  */
-import { parseArgs } from 'node:util';
+import { readArguments } from '../arguments.ts';
 import { findScenario, SCENARIOS } from './registry.ts';
 import { isKept, outcomeLines } from './scenario.ts';
 import { runScenario } from './stage.ts';
 
-const { values: options, positionals } = parseArgs({
+const USAGE = `npm run chaos -- [scenario ...] [options]
+
+Injects faults, and checks what Textyard promises in spite of them; exits with 1 when a promise broke.
+
+  --list    the scenarios
+  --seed N  draws other moments and victims (1)
+  --short   the short forms, as npm test runs them`;
+
+const { values: options, positionals } = readArguments(USAGE, {
   allowPositionals: true,
   options: {
     seed: { type: 'string', default: '1' },

@@ -1,15 +1,13 @@
 /**
  * `npm run soak`: mixed traffic for a long time, at half of the maximum that the first minute shows.
  *
- *   node scripts/soak/main.ts [--minutes 30] [--rate auto|TRANSMISSIONS_PER_SECOND]
- *
  * Exits with 1 when memory, tables, the queue or latency grow beyond the limits of verdict.ts.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
+import { readArguments } from '../arguments.ts';
 import { query } from '../chaos/postgres-server.ts';
 import { Stage } from '../chaos/stage.ts';
 import { startWorker } from '../chaos/workers.ts';
@@ -17,7 +15,14 @@ import { type ApplicationNews, type ApplicationOrder, BACKENDS } from './mix.ts'
 import { HEADINGS, p99, type Sample, sampleDatabase, sampleLine } from './sample.ts';
 import { judgeSoak } from './verdict.ts';
 
-const { values: options } = parseArgs({
+const USAGE = `npm run soak -- [options]
+
+Mixed traffic at half of the maximum; exits with 1 when memory, tables, the queue or latency grow too far.
+
+  --minutes N  how long (30)
+  --rate N     transmissions a second; auto finds the maximum in the first minute (auto)`;
+
+const { values: options } = readArguments(USAGE, {
   options: { minutes: { type: 'string', default: '30' }, rate: { type: 'string', default: 'auto' } },
 });
 const minutes = positive('minutes', options.minutes);

@@ -5,8 +5,8 @@ import { outcomeLines } from '../../scripts/chaos/scenario.ts';
 import { runScenario } from '../../scripts/chaos/stage.ts';
 import { createTestDatabase } from '../support/database.ts';
 
-// They wait for leases and heartbeats more than they compute.
-vi.setConfig({ maxConcurrency: 8 });
+// They wait for leases and heartbeats more than they compute, but each has a server and workers.
+vi.setConfig({ maxConcurrency: 4 });
 
 describe.concurrent('promises are kept in spite of', () => {
   it.for(SCENARIOS.map((scenario) => [scenario.name, scenario] as const))(
