@@ -1,22 +1,13 @@
-import { batchSizeOf } from '../backends/policy.ts';
 import { type JobQueue, outboundQueue } from '../jobs/queue.ts';
 import {
   findByIdempotencyKey,
   insertOutboundMessages,
-  insertTransmissions,
   type NewOutboundMessage,
   setRecipients,
   suppressedOf,
 } from '../store/outbound.ts';
 import type { Sql } from '../store/sql.ts';
-import { idRun } from '../store/uuid7.ts';
-import {
-  type AcceptedRecipient,
-  batchJobs,
-  MOST_PROBLEMS,
-  recipientColumns,
-  type WrittenDraft,
-} from './outbox.ts';
+import { type AcceptedRecipient, MOST_PROBLEMS, type WrittenDraft, writeLot } from './outbox.ts';
 import type { Recipient, RouterBackend } from './recipients.ts';
 import type { RecipientSorter } from './send.ts';
 
@@ -65,17 +56,14 @@ export async function writeBulk(sql: Sql, jobs: JobQueue, bulk: BulkSend): Promi
   const flush = async (backend: RouterBackend, recipients: AcceptedRecipient[]): Promise<void> => {
     gathered.set(backend, []);
     if (recipients.length === 0) return;
-    const run = idRun();
-    const result = await insertTransmissions(sql, {
-      backendId: backend.id,
-      backendName: backend.name,
-      ids: run,
-      messageIds: message.id,
-      ...recipientColumns(recipients),
+    const result = await writeLot(sql, jobs, {
+      backend,
+      priority: message.priority,
+      sendAt: message.sendAt,
       ignoreSuppressions: bulk.ignoreSuppressions,
+      messageIds: message.id,
+      recipients,
     });
-    const cut = batchJobs(run.at, recipients.length, batchSizeOf(backend.policy), message.priority);
-    await jobs.enqueueOutbound(sql, backend.name, cut, message.sendAt);
     transmissions += result.inserted;
     suppressedCount += result.suppressed;
     bulk.onProgress?.(transmissions);

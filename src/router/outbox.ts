@@ -1,9 +1,8 @@
 import { batchSizeOf } from '../backends/policy.ts';
-import type { JobQueue, OutboundJob } from '../jobs/queue.ts';
-import { outboundQueue } from '../jobs/queue.ts';
-import type { IdRange } from '../store/claim.ts';
+import { type JobQueue, outboundQueue } from '../jobs/queue.ts';
 import {
   findByIdempotencyKey,
+  type InsertedTransmissions,
   insertOutboundMessages,
   insertTransmissions,
   type NewOutboundMessage,
@@ -12,6 +11,7 @@ import {
 } from '../store/outbound.ts';
 import type { Sql } from '../store/sql.ts';
 import { idRun } from '../store/uuid7.ts';
+import { batchJobs } from './batch-jobs.ts';
 import type { RouterBackend } from './recipients.ts';
 
 /** A recipient that passed validation. */
@@ -42,33 +42,24 @@ export interface WrittenDraft {
 /** Identities named in a report at the most; the count is always whole. */
 export const MOST_PROBLEMS = 1000;
 
-interface Lot {
+/** Transmissions by one backend, of one message or one each, that share priority and time. */
+export interface Lot {
   readonly backend: RouterBackend;
   readonly priority: number;
   readonly sendAt: Date | undefined;
   readonly ignoreSuppressions: boolean;
+  readonly messageIds: string | string[];
+  readonly recipients: readonly AcceptedRecipient[];
+}
+
+/** A lot of several messages while it is gathered. */
+interface GatheredLot extends Lot {
   readonly messageIds: string[];
   readonly recipients: AcceptedRecipient[];
 }
 
-/** Cuts a run of ids into jobs of at most `size` transmissions. */
-export function batchJobs(
-  at: (n: number) => string,
-  count: number,
-  size: number,
-  priority: number,
-): OutboundJob[] {
-  const jobs: OutboundJob[] = [];
-  for (let first = 0; first < count; first += size) {
-    const last = Math.min(first + size, count) - 1;
-    const range: IdRange = [at(first), at(last)];
-    jobs.push({ ranges: [range], count: last - first + 1, priority });
-  }
-  return jobs;
-}
-
 /** The columns that `insertTransmissions` wants of recipients. */
-export function recipientColumns(recipients: readonly AcceptedRecipient[]) {
+function recipientColumns(recipients: readonly AcceptedRecipient[]) {
   const personal = recipients.some((recipient) => recipient.text !== null);
   const segments = recipients[0]?.segments ?? 1;
   const uniform = recipients.every((recipient) => recipient.segments === segments);
@@ -77,6 +68,28 @@ export function recipientColumns(recipients: readonly AcceptedRecipient[]) {
     texts: personal ? recipients.map((recipient) => recipient.text) : undefined,
     segments: uniform ? segments : recipients.map((recipient) => recipient.segments),
   };
+}
+
+/** Writes a lot's transmissions and the jobs that will send them. */
+export async function writeLot(sql: Sql, jobs: JobQueue, lot: Lot): Promise<InsertedTransmissions> {
+  const { backend, recipients, messageIds, ignoreSuppressions } = lot;
+  const run = idRun();
+  const result = await insertTransmissions(sql, {
+    backendId: backend.id,
+    backendName: backend.name,
+    ids: run,
+    messageIds,
+    ...recipientColumns(recipients),
+    ignoreSuppressions,
+  });
+  const cut = batchJobs(run.at, recipients.length, batchSizeOf(backend.policy), lot.priority);
+  await jobs.enqueueOutbound(sql, backend.name, cut, lot.sendAt);
+  return result;
+}
+
+/** Whether it waits for its time, so that nobody need be woken for it now. */
+export function isForLater(sendAt: Date | undefined): boolean {
+  return sendAt !== undefined && sendAt.getTime() > Date.now();
 }
 
 /** Writes outbound messages, their transmissions and the jobs that will send them. */
@@ -99,21 +112,14 @@ export class Outbox {
     const written = drafts.filter((draft) => ids.has(draft.message.id));
     const uncertain: OutboundDraft[] = [];
     for (const lot of sortIntoLots(written)) {
-      const run = idRun();
-      const result = await insertTransmissions(sql, {
-        backendId: lot.backend.id,
-        backendName: lot.backend.name,
-        ids: run,
+      const result = await writeLot(sql, this.#jobs, {
+        ...lot,
         messageIds: written.length === 1 ? (lot.messageIds[0] ?? '') : lot.messageIds,
-        ...recipientColumns(lot.recipients),
-        ignoreSuppressions: lot.ignoreSuppressions,
       });
       if (result.inserted < lot.recipients.length || result.suppressed > 0) {
         const touched = new Set(lot.messageIds);
         uncertain.push(...written.filter((draft) => touched.has(draft.message.id)));
       }
-      const jobs = batchJobs(run.at, lot.recipients.length, batchSizeOf(lot.backend.policy), lot.priority);
-      await this.#jobs.enqueueOutbound(sql, lot.backend.name, jobs, lot.sendAt);
     }
     return this.#report(sql, drafts, ids, uncertain);
   }
@@ -181,14 +187,14 @@ export class Outbox {
 function backendNames(drafts: readonly OutboundDraft[]): Set<string> {
   const names = new Set<string>();
   for (const draft of drafts) {
-    if (draft.message.sendAt && draft.message.sendAt.getTime() > Date.now()) continue;
+    if (isForLater(draft.message.sendAt)) continue;
     for (const backend of draft.lots.keys()) names.add(backend.name);
   }
   return names;
 }
 
-function sortIntoLots(drafts: readonly OutboundDraft[]): Lot[] {
-  const lots = new Map<string, Lot>();
+function sortIntoLots(drafts: readonly OutboundDraft[]): GatheredLot[] {
+  const lots = new Map<string, GatheredLot>();
   for (const { message, lots: recipientsByBackend, ignoreSuppressions } of drafts) {
     for (const [backend, recipients] of recipientsByBackend) {
       const key = `${backend.id} ${message.priority} ${message.sendAt?.getTime() ?? ''} ${ignoreSuppressions}`;

@@ -7,6 +7,7 @@ import {
   reviveInbound,
   reviveTransmissions,
 } from '../store/dead-letters.ts';
+import { scatteredJobs } from './batch-jobs.ts';
 import { inboundJobs } from './inbox.ts';
 import type { RouterBackend } from './recipients.ts';
 
@@ -86,10 +87,13 @@ function jobsOf(
     const size = policy ? batchSizeOf(policy) : 200;
     const cut = jobs.get(backend) ?? [];
     jobs.set(backend, cut);
-    for (let at = 0; at < group.length; at += size) {
-      const part = group.slice(at, at + size);
-      cut.push({ ranges: part.map(({ id }) => [id, id]), count: part.length, priority });
-    }
+    cut.push(
+      ...scatteredJobs(
+        group.map(({ id }) => id),
+        size,
+        priority,
+      ),
+    );
   }
   return jobs;
 }

@@ -28,7 +28,13 @@ import {
   OutgoingMessage,
   type OutgoingMessageInit,
 } from './message.ts';
-import { type AcceptedRecipient, type OutboundDraft, Outbox, type WrittenDraft } from './outbox.ts';
+import {
+  type AcceptedRecipient,
+  isForLater,
+  type OutboundDraft,
+  Outbox,
+  type WrittenDraft,
+} from './outbox.ts';
 import { runOutgoing } from './phases.ts';
 import {
   checkText,
@@ -268,7 +274,7 @@ export class Router {
       return written;
     };
     const queuesOf = (written: Awaited<ReturnType<typeof write>>) =>
-      options.sendAt && options.sendAt.getTime() > Date.now() ? [] : bulkQueues(written);
+      isForLater(options.sendAt) ? [] : bulkQueues(written);
     if (options.tx) {
       const sql = sqlFromCaller(options.tx);
       const written = await write(sql);

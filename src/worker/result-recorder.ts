@@ -1,5 +1,5 @@
-import type { JobQueue, OutboundJob } from '../jobs/queue.ts';
-import type { IdRange } from '../store/claim.ts';
+import type { JobQueue } from '../jobs/queue.ts';
+import { scatteredJobs } from '../router/batch-jobs.ts';
 import { type Database, isOutage } from '../store/database.ts';
 import { recordOutcomes, type TransmissionOutcome } from '../store/results.ts';
 import type { Sql } from '../store/sql.ts';
@@ -137,15 +137,8 @@ export class ResultRecorder {
     for (const group of groups.values()) {
       const [first] = group;
       if (!first) continue;
-      const jobs: OutboundJob[] = [];
-      for (let at = 0; at < group.length; at += first.batchSize) {
-        const part = group.slice(at, at + first.batchSize);
-        jobs.push({
-          ranges: part.map((record): IdRange => [record.outcome.id, record.outcome.id]),
-          count: part.length,
-          priority: first.priority,
-        });
-      }
+      const ids = group.map((record) => record.outcome.id);
+      const jobs = scatteredJobs(ids, first.batchSize, first.priority);
       // Not before the last of the group is due, or the claim would leave it behind.
       const due = Math.max(...group.map((record) => record.outcome.retrySeconds ?? 0));
       await this.#jobs.enqueueOutbound(sql, first.backendName, jobs, due);
